@@ -1,0 +1,118 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/cocbridge/cocbridge/internal/config"
+)
+
+// The documents below deploy/docs are held to what there is, as the README is. That
+// packages and images do what they say is shown by .ci/homes.
+
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("../../deploy/docs/*.md")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("%q, %v", files, err)
+	}
+	texts := map[string]string{}
+	for _, file := range files {
+		if filepath.Base(file) == "performance.md" {
+			continue // figures, written by the benchmark
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[file] = string(text)
+	}
+	return texts
+}
+
+func TestDocuments_commandsExist(t *testing.T) {
+	for file, text := range documents(t) {
+		commands := all("(?m)(?:^    |`)cocbridge ((?:(?:dead|queue|alarm|automation|coc [a-z]+) )?[a-z][a-z-]*)", text)
+		if len(commands) < 2 {
+			t.Errorf("%s: only %q are found", file, commands)
+		}
+		for _, name := range commands {
+			got := execute(t, "", append(strings.Fields(name), "--help")...)
+			if got.code != exitOK || !strings.Contains(got.stdout, "usage: cocbridge "+name) {
+				t.Errorf("%s: there is no command %q", file, name)
+			}
+		}
+	}
+}
+
+func TestDocuments_linksLeadSomewhere(t *testing.T) {
+	for file, text := range documents(t) {
+		for _, link := range all(`\]\(([^):]+)\)`, text) {
+			target, anchor, _ := strings.Cut(link, "#")
+			if target != "" {
+				if _, err := os.Stat(filepath.Join(filepath.Dir(file), target)); err != nil {
+					t.Errorf("%s: %v", file, err)
+				}
+			}
+			if anchor != "" && !regexp.MustCompile(`(?mi)^## `+regexp.QuoteMeta(anchor)+`$`).MatchString(text) {
+				t.Errorf("%s: there is no section %s", file, anchor)
+			}
+		}
+	}
+}
+
+func TestDocuments_metricsVariablesAndFilesExist(t *testing.T) {
+	series := exposition(t)
+	packaged, err := os.ReadFile("../../deploy/nfpm.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := os.ReadFile("../../deploy/package/postinstall.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, text := range documents(t) {
+		for _, name := range all("`(cocbridge_[a-z_]+)`", text) {
+			if len(series[name]) == 0 {
+				t.Errorf("%s: there is no metric %s", file, name)
+			}
+		}
+		for _, name := range all(`(COCBRIDGE_[A-Z_]+)`, text) {
+			if _, err := config.Load(config.Options{Environ: []string{name + "=x"}}); err != nil && strings.Contains(err.Error(), "this variable is unknown") {
+				t.Errorf("%s: there is no variable %s", file, name)
+			}
+		}
+		for _, name := range all(`\b(deploy/[a-z/]+[a-z])\b`, text) {
+			if _, err := os.Stat("../../" + name); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+		for _, name := range all("`/etc/cocbridge/([a-z_.]+)`", text) {
+			if !strings.Contains(string(packaged), "/etc/cocbridge/"+name) && !strings.Contains(string(made), name) {
+				t.Errorf("%s: no package makes /etc/cocbridge/%s", file, name)
+			}
+		}
+	}
+}
+
+// The unit is given what its configuration leaves out, and the example of a further
+// credential works the same way.
+func TestDocuments_everyCredentialOfTheUnitIsUsed(t *testing.T) {
+	unit, err := os.ReadFile("../../deploy/systemd/cocbridge.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(unit) + documents(t)["../../deploy/docs/install.md"]
+	credentials := all(`(?m)^LoadCredential=(\w+):/etc/cocbridge/\w+$`, text)
+	if len(credentials) != 3 {
+		t.Errorf("credentials %q", credentials)
+	}
+	for _, name := range credentials {
+		if !strings.Contains(text, "Environment=COCBRIDGE_"+strings.ToUpper(name)+"_FILE=%d/"+name+"\n") {
+			t.Errorf("nobody reads the credential %s", name)
+		}
+	}
+}

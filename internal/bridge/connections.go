@@ -1,0 +1,204 @@
+package bridge
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+
+	"github.com/cocbridge/cocbridge/internal/receivers"
+)
+
+// Limits of the web listener. All of a site may come through one address (NAT),
+// and one address may mean harm.
+const (
+	maxConnections = 1024
+	maxPerAddress  = 256
+)
+
+// connections bounds how many clients are connected. Where there are too many,
+// the one that has kept us waiting longest is closed in favour of the new one: a
+// client that dribbles its request can take a place only until others need it.
+// What has arrived as a whole is never cut off.
+type connections struct {
+	closed func(receivers.Reason)
+
+	mu    sync.Mutex
+	clock uint64 // counts what happens, to tell what was first
+	open  map[net.Conn]*connection
+	from  map[netip.Prefix]int
+}
+
+// connection is one client.
+type connection struct {
+	conn    net.Conn
+	from    netip.Prefix
+	waiting uint64 // since when we wait for it to send a request
+	working bool   // a request has arrived as a whole, and its answer has not left
+}
+
+func newConnections(closed func(receivers.Reason)) *connections {
+	return &connections{closed: closed, open: map[net.Conn]*connection{}, from: map[netip.Prefix]int{}}
+}
+
+// attach makes the server tell of its connections.
+func (c *connections) attach(s *http.Server) {
+	s.Handler = c.handler(s.Handler)
+	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		return context.WithValue(ctx, connectionKey{}, c.admit(conn))
+	}
+	s.ConnState = func(conn net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateActive:
+			c.sends(conn)
+		case http.StateIdle: // the answer has left, not only the handler
+			c.answered(conn)
+		case http.StateClosed, http.StateHijacked:
+			c.forget(conn)
+		case http.StateNew:
+		}
+	}
+}
+
+type connectionKey struct{}
+
+// admit makes room for a new connection, if need be by closing another one.
+func (c *connections) admit(conn net.Conn) *connection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := &connection{conn: conn, from: origin(conn)}
+	switch {
+	case c.from[k.from] >= maxPerAddress:
+		c.shed(receivers.AddressConnections, k.from)
+	case len(c.open) >= maxConnections:
+		c.shed(receivers.AllConnections, c.busiest())
+	}
+	c.clock++
+	k.waiting = c.clock
+	c.open[conn] = k
+	c.from[k.from]++
+	return k
+}
+
+// shed closes the connection from an address that has kept us waiting longest.
+// Where all of them are at work there is none: what comes then is bounded by
+// the limits of the receivers.
+func (c *connections) shed(reason receivers.Reason, from netip.Prefix) {
+	var oldest *connection
+	for _, k := range c.open {
+		if k.from == from && !k.working && (oldest == nil || k.waiting < oldest.waiting) {
+			oldest = k
+		}
+	}
+	if oldest == nil {
+		return
+	}
+	c.closed(reason)
+	c.drop(oldest)
+	conn := oldest.conn
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn() // the TLS farewell may wait for the client
+	}
+	_ = conn.Close() // its server notices and reports it
+}
+
+// busiest is the address with most connections; between equals any.
+func (c *connections) busiest() netip.Prefix {
+	var most netip.Prefix
+	for from, n := range c.from {
+		if n > c.from[most] {
+			most = from
+		}
+	}
+	return most
+}
+
+// sends notes that a client has begun another request.
+func (c *connections) sends(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k := c.open[conn]; k != nil {
+		c.clock++
+		k.waiting = c.clock
+	}
+}
+
+func (c *connections) forget(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k := c.open[conn]; k != nil {
+		c.drop(k)
+	}
+}
+
+func (c *connections) drop(k *connection) {
+	delete(c.open, k.conn)
+	if c.from[k.from]--; c.from[k.from] == 0 {
+		delete(c.from, k.from)
+	}
+}
+
+func (c *connections) arrived(k *connection) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k.working = true
+}
+
+func (c *connections) answered(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k := c.open[conn]; k != nil {
+		k.working = false
+	}
+}
+
+// handler notes when a request has arrived as a whole. One that is refused before,
+// as by its header, has not.
+func (c *connections) handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		k, ok := r.Context().Value(connectionKey{}).(*connection)
+		if !ok {
+			next.ServeHTTP(w, r)
+			return
+		}
+		arrived := sync.OnceFunc(func() { c.arrived(k) })
+		if r.Body == nil || r.Body == http.NoBody {
+			arrived()
+		} else {
+			r.Body = &arrivingBody{r.Body, arrived}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// arrivingBody tells when the last of a body has been read.
+type arrivingBody struct {
+	io.ReadCloser
+	arrived func()
+}
+
+func (b *arrivingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.arrived()
+	}
+	return n, err
+}
+
+// origin is the address of a client; of IPv6 the network of 64 bits, within which
+// one client has as many addresses as it likes.
+func origin(conn net.Conn) netip.Prefix {
+	a, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return netip.Prefix{}
+	}
+	ip, bits := a.Addr().Unmap().WithZone(""), 32
+	if ip.Is6() {
+		bits = 64
+	}
+	prefix, _ := ip.Prefix(bits)
+	return prefix
+}

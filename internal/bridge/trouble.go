@@ -1,0 +1,270 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/cocbridge/cocbridge/internal/alert"
+	"github.com/cocbridge/cocbridge/internal/coc"
+	"github.com/cocbridge/cocbridge/internal/config"
+	"github.com/cocbridge/cocbridge/internal/forwarder"
+	"github.com/cocbridge/cocbridge/internal/store"
+)
+
+type gateState = forwarder.GateState
+
+// The names of our own alerts.
+const (
+	troubleDead   = "CocbridgeDeadLetters"
+	troubleGate   = "CocbridgeGateClosed"
+	troubleStore  = "CocbridgeStoreNearlyFull"
+	troubleSilent = "CocbridgeReceiverSilent"
+	troubleRuns   = "CocbridgeRunsUnknown"
+	troubleStorm  = "CocbridgeStorm"
+)
+
+const (
+	// troubleEvery is for what nobody announces; a run in doubt is looked at at once.
+	troubleEvery = 10 * time.Second
+	// gatePatience is how long a gate may be closed before that is trouble.
+	gatePatience = 5 * time.Minute
+	// storeRelief is the part of the limit that the store must fall below before
+	// the trouble counts as over.
+	storeRelief = 0.9
+)
+
+// condition is something that can be wrong with cocbridge itself.
+type condition struct {
+	name, subject string
+	holds         bool
+	text          string
+}
+
+func (c condition) key() string { return c.name + " " + c.subject }
+
+// trouble remembers which conditions held at the last look, and since when.
+type trouble struct {
+	every time.Duration
+	soon  chan struct{} // holds something while a look should not wait for its time
+
+	mu      sync.Mutex
+	holding map[string]holding
+}
+
+type holding struct {
+	condition
+	began time.Time
+}
+
+// lookSoon asks for a look now. It does not block.
+func (t *trouble) lookSoon() {
+	select {
+	case t.soon <- struct{}{}:
+	default:
+	}
+}
+
+func (b *Bridge) troubling(ctx context.Context) error {
+	return b.every(ctx, rounds{pause: b.trouble.every, soon: b.trouble.soon, problem: "own trouble not looked at"}, b.checkTrouble)
+}
+
+// checkTrouble compares what is wrong now with the last look, and tells of what
+// has begun or ended: in the log always, to COC if report_trouble is set.
+func (b *Bridge) checkTrouble(ctx context.Context) error {
+	t := &b.trouble
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now, err := b.conditions(ctx)
+	if err != nil {
+		return err
+	}
+	if t.holding == nil {
+		if err := b.adopt(ctx, now); err != nil {
+			return err
+		}
+	}
+	seen := map[string]bool{}
+	for _, c := range now {
+		seen[c.key()] = true
+		if err := b.compare(ctx, c); err != nil {
+			return err
+		}
+	}
+	for key, h := range t.holding {
+		if !seen[key] { // of a receiver or integration that is no longer configured
+			h.holds, h.text = false, "it is no longer configured"
+			if err := b.compare(ctx, h.condition); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// adopt takes over what an earlier process has told.
+func (b *Bridge) adopt(ctx context.Context, all []condition) error {
+	identity, err := b.ownIdentity(ctx)
+	if err != nil {
+		return err
+	}
+	adopted := map[string]holding{}
+	for _, c := range all {
+		e, err := b.entry(ownAlarmID(identity, c.name, c.subject))
+		if errors.Is(err, store.ErrCorrupt) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if e != nil && e.Firing {
+			adopted[c.key()] = holding{condition: c, began: e.Began}
+		}
+	}
+	b.trouble.holding = adopted
+	return nil
+}
+
+func ownAlarmID(identity, name, subject string) string {
+	return alert.Alert{Receiver: config.OwnReceiver, Fingerprint: own{name: name, subject: subject}.alert(identity, time.Time{}).Fingerprint}.AlarmID()
+}
+
+// compare acts on a change. What could not be stored is tried again at the next
+// look; what cannot be told at all is logged once.
+func (b *Bridge) compare(ctx context.Context, c condition) error {
+	was, held := b.trouble.holding[c.key()]
+	if c.holds == held {
+		return nil
+	}
+	if !held {
+		was.began = b.o.Now()
+	}
+	if err := b.tellTrouble(ctx, c, was.began); err != nil {
+		return err
+	}
+	if c.holds {
+		b.trouble.holding[c.key()] = holding{condition: c, began: was.began}
+		b.o.Log.Error("own trouble", zap.String("alert", c.name), zap.String("subject", c.subject), zap.String("err", c.text))
+	} else {
+		delete(b.trouble.holding, c.key())
+		b.o.Log.Info("own trouble is over", zap.String("alert", c.name), zap.String("subject", c.subject))
+	}
+	return nil
+}
+
+func (b *Bridge) tellTrouble(ctx context.Context, c condition, began time.Time) error {
+	if !b.live.Load().cfg.Delivery.ReportTrouble {
+		return nil
+	}
+	_, err := b.say(ctx, own{name: c.name, subject: c.subject, level: coc.Major, text: c.text, firing: c.holds, began: began, around: true})
+	var u *unsaid
+	if errors.As(err, &u) {
+		b.o.Log.Error("own trouble cannot be told", zap.String("alert", c.name), zap.Error(err))
+		return nil
+	}
+	return err
+}
+
+// conditions looks at everything that can be wrong.
+func (b *Bridge) conditions(ctx context.Context) ([]condition, error) {
+	dead, err := b.deadConditions(ctx)
+	running, runErr := b.runConditions()
+	return slices.Concat(dead, b.gateConditions(), []condition{b.storeCondition()}, b.silentConditions(), running), errors.Join(err, runErr)
+}
+
+// deadConditions has one per kind of task. Dead letters about our own trouble do
+// not count: that would be trouble about trouble.
+func (b *Bridge) deadConditions(ctx context.Context) (all []condition, err error) {
+	for kind, k := range b.queue.Stats().Kinds {
+		n := k.Dead
+		if n > 0 {
+			ours, err := b.ownDead(ctx, kind)
+			if err != nil {
+				return nil, err
+			}
+			n -= ours
+		}
+		all = append(all, condition{
+			name: troubleDead, subject: kind, holds: n > 0,
+			text: fmt.Sprintf("%d dead letters of kind %s: COC was not told; see cocbridge dead list", n, kind),
+		})
+	}
+	return all, nil
+}
+
+// ownDead counts the dead letters of a kind that are about our own alarms.
+func (b *Bridge) ownDead(ctx context.Context, kind string) (n int, err error) {
+	identity, err := b.ownIdentity(ctx)
+	if err != nil {
+		return 0, err
+	}
+	err = b.store.View(func(tx *store.Tx) error {
+		for _, id := range b.ownAlarmIDs(identity) {
+			for _, d := range b.queue.DeadIn(tx, id) {
+				if d.Item.Kind == kind {
+					n++
+				}
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+// ownAlarmIDs lists the alarms that we may ever have told of ourselves, as far as
+// the configuration and the queue still know their subjects.
+func (b *Bridge) ownAlarmIDs(identity string) []string {
+	var ids []string
+	for _, name := range []string{troubleStore, testAlert, troubleRuns, troubleStorm} {
+		ids = append(ids, ownAlarmID(identity, name, ""))
+	}
+	for kind := range b.queue.Stats().Kinds {
+		ids = append(ids, ownAlarmID(identity, troubleDead, kind))
+	}
+	for _, g := range b.gates() {
+		ids = append(ids, ownAlarmID(identity, troubleGate, g.Integration))
+	}
+	for _, rc := range b.live.Load().cfg.Receivers {
+		ids = append(ids, ownAlarmID(identity, troubleSilent, rc.Name))
+	}
+	return ids
+}
+
+func (b *Bridge) gateConditions() (all []condition) {
+	for _, g := range b.gates() {
+		c := condition{name: troubleGate, subject: g.Integration}
+		if g.Cause != "" && b.o.Now().Sub(g.Since) > gatePatience {
+			c.holds = true
+			c.text = fmt.Sprintf("the gate of integration %s is closed since %s (%s): %s", g.Integration, at(g.Since), g.Cause, g.Problem)
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func (b *Bridge) storeCondition() condition {
+	s := b.store.Stats()
+	c := condition{name: troubleStore}
+	_, held := b.trouble.holding[c.key()]
+	c.holds = s.Used >= s.Limit || held && float64(s.Used) > storeRelief*float64(s.Limit)
+	c.text = fmt.Sprintf("%d of %d bytes of the store are used: senders get 503 until COC has taken some; see store.max_size", s.Used, s.MaxSize)
+	return c
+}
+
+func (b *Bridge) silentConditions() (all []condition) {
+	for _, rc := range b.live.Load().cfg.Receivers {
+		limit := time.Duration(rc.SilentAfter)
+		c := condition{name: troubleSilent, subject: rc.Name}
+		if since, _ := b.hears.since(rc.Name); limit > 0 && b.o.Now().Sub(since) > limit {
+			c.holds = true
+			c.text = fmt.Sprintf("receiver %s has had no message since %s: see whether its sender runs and reaches us", rc.Name, at(since))
+		}
+		all = append(all, c)
+	}
+	return all
+}

@@ -1,0 +1,116 @@
+package coc_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cocbridge/cocbridge/internal/coc"
+)
+
+// each second of the time, somebody wants the value.
+func eachSecond(t *testing.T, n *coc.Renewed, seconds int, look func(second int, value string, err error)) {
+	t.Helper()
+	for second := range seconds {
+		value, err := n.Get(t.Context())
+		synctest.Wait() // for a renewal beside
+		look(second, value, err)
+		<-time.After(time.Second) // of the bubble that the caller is in
+	}
+}
+
+func TestRenewed_atMostOnceAMinute(t *testing.T) {
+	for name, test := range map[string]struct {
+		life    time.Duration
+		fails   bool // all fetches but the first
+		seconds int
+		want    int
+	}{
+		"a long life":                    {time.Hour, false, 2 * 3600, 3}, // at 0, 48 and 96 min
+		"a life of two minutes":          {2 * time.Minute, false, 960, 10},
+		"80 % are under a minute":        {65 * time.Second, false, 600, 10},
+		"renewals fail, the value lives": {time.Hour, true, 3600, 1 + 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fetches := 0
+				n := coc.NewRenewed(0, func(context.Context) (string, time.Duration, error) {
+					fetches++
+					if test.fails && fetches > 1 {
+						return "", 0, &coc.Error{Class: coc.Network}
+					}
+					return strconv.Itoa(fetches), test.life, nil
+				})
+				eachSecond(t, n, test.seconds, func(second int, value string, err error) {
+					if err != nil || value == "" {
+						t.Fatalf("after %d s: %q, %v", second, value, err)
+					}
+				})
+				if fetches != test.want {
+					t.Errorf("%d fetches, want %d", fetches, test.want)
+				}
+				n.Close()
+			})
+		})
+	}
+}
+
+// A refusal stands for a while; what is only not reached is asked by everyone.
+func TestRenewed_withoutAValue(t *testing.T) {
+	for class, want := range map[coc.Class]int{coc.Auth: 2, coc.Misconfigured: 2, coc.Network: 600, coc.Retry: 600} {
+		synctest.Test(t, func(t *testing.T) {
+			refusal, fetches := &coc.Error{Class: class}, 0
+			n := coc.NewRenewed(5*time.Minute, func(context.Context) (string, time.Duration, error) {
+				fetches++
+				return "", 0, refusal
+			})
+			eachSecond(t, n, 600, func(_ int, value string, err error) {
+				if !errors.Is(err, refusal) || value != "" {
+					t.Fatalf("%q, %v", value, err)
+				}
+			})
+			if fetches != want {
+				t.Errorf("class %v: %d fetches in ten minutes, want %d", class, fetches, want)
+			}
+			n.Close()
+		})
+	}
+}
+
+func TestRenewed_Close(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fetches := 0
+		n := coc.NewRenewed(0, func(ctx context.Context) (string, time.Duration, error) {
+			fetches++
+			if fetches == 2 {
+				<-ctx.Done()
+				return "", 0, ctx.Err()
+			}
+			return strconv.Itoa(fetches), time.Hour, nil
+		})
+		want := func(value string) {
+			t.Helper()
+			if got, err := n.Get(t.Context()); err != nil || got != value {
+				t.Errorf("%q, %v, want %s", got, err, value)
+			}
+		}
+		want("1")
+		time.Sleep(50 * time.Minute)
+		want("1") // and a renewal hangs beside
+		synctest.Wait()
+		before := time.Now()
+		n.Close()
+		if waited := time.Since(before); waited != 0 {
+			t.Errorf("Close waited %s for what nobody waits for", waited)
+		}
+		want("1") // and no renewal begins
+		time.Sleep(10 * time.Minute)
+		want("3") // but a call that needs the value still gets it
+		if fetches != 3 {
+			t.Errorf("%d fetches", fetches)
+		}
+	})
+}

@@ -1,0 +1,3 @@
+module unread
+
+go 1.26

@@ -1,0 +1,123 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cocbridge/cocbridge/internal/store"
+)
+
+// Bucket holds one entry per alarm: alarmId -> Entry, see encode.
+const Bucket store.Bucket = "ledger"
+
+// historySize bounds the events kept per alarm; the oldest go first.
+const historySize = 16
+
+// Entry is what is known about one alarm. Its times are in UTC.
+type Entry struct {
+	Firing   bool      // the newest accepted state
+	StartsAt time.Time // of the newest accepted episode, as ordered (see order)
+	Began    time.Time // the same as its source says it
+	Level    string    // of that episode
+	Revision string    // of the last change that was heard of
+	Over     bool      // its source said that its only episode has ended
+	Heard    time.Time // last message, coarse: see touchEvery
+	Waiting  int       // tasks of this alarm that are not settled
+	Unsaid   bool      // the newest telling did not reach COC: tell again when repeated
+	Newest   *Telling  // what the newest task says, until it is confirmed
+	Told     *Telling  // what COC last confirmed
+	Held     *Held     // a firing behind the fence
+	History  []Event   // newest last
+}
+
+// Telling is what one task says to COC, as far as later tasks must agree with it.
+type Telling struct {
+	Firing        bool
+	At            time.Time // when it was queued or confirmed
+	Time          int64     // the alarm's time, milliseconds
+	Level         string
+	Integration   string
+	Name          string
+	NameSpace     string
+	RegionID      string
+	ApplicationID string
+	ResourceName  string
+	ResourceID    string
+	Source        string
+}
+
+// Held is a firing that waits behind the fence for a resolve to prove it stale.
+type Held struct {
+	Task     uint64
+	StartsAt time.Time
+	Began    time.Time
+	Level    string
+	Until    time.Time
+	Before   *Telling // what Newest was before
+}
+
+// Event is one line of an alarm's history.
+type Event struct {
+	At     time.Time // to the millisecond
+	What   string
+	Detail string
+}
+
+func (e *Entry) note(now time.Time, what, detail string) {
+	e.History = append(e.History, Event{At: now.UTC().Truncate(time.Millisecond), What: what, Detail: detail})
+	if over := len(e.History) - historySize; over > 0 {
+		e.History = append(e.History[:0], e.History[over:]...)
+	}
+}
+
+// identity is what COC was, or is about to be, told last; nil if nothing.
+func (e *Entry) identity() *Telling {
+	if e.Newest != nil {
+		return e.Newest
+	}
+	return e.Told
+}
+
+// open says whether COC shows the alarm as firing, now or once what waits has gone out.
+func (e *Entry) open() bool {
+	return e.Waiting > 0 || (e.Told != nil && e.Told.Firing)
+}
+
+// Get reads the entry of an alarm; nil if it is not known.
+func Get(tx *store.Tx, alarmID string) (*Entry, error) {
+	b, err := tx.Get(Bucket, []byte(alarmID))
+	if err != nil || b == nil {
+		return nil, err
+	}
+	return decode(alarmID, b)
+}
+
+func decode(alarmID string, b []byte) (*Entry, error) {
+	e, err := decodeEntry(b)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: entry %s: %w: %w", alarmID, store.ErrCorrupt, err)
+	}
+	return e, nil
+}
+
+// load is Get for a decision: a damaged entry counts as an unknown alarm, whose
+// next message is told (again), because a repeat is safe and a silence is not.
+func load(tx *store.Tx, alarmID string, now time.Time) (e *Entry, known bool, err error) {
+	e, err = Get(tx, alarmID)
+	switch {
+	case errors.Is(err, store.ErrCorrupt):
+		e = new(Entry)
+		e.note(now, "damaged", "the record on disk was damaged and has been replaced")
+		return e, false, nil
+	case err != nil:
+		return nil, false, err
+	case e == nil:
+		return new(Entry), false, nil
+	}
+	return e, true, nil
+}
+
+func save(tx *store.Tx, alarmID string, e *Entry) error {
+	return tx.Put(Bucket, []byte(alarmID), encodeEntry(e))
+}

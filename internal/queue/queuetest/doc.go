@@ -1,0 +1,2 @@
+// Package queuetest checks that a queue keeps its contract, whatever lies under it.
+package queuetest

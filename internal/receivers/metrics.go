@@ -1,0 +1,75 @@
+package receivers
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics counts what all receivers take and refuse. Label values come from the
+// configuration and from closed sets, never from a request.
+type Metrics struct {
+	alerts    *prometheus.CounterVec
+	rejected  *prometheus.CounterVec
+	invalid   *prometheus.CounterVec
+	truncated *prometheus.CounterVec
+}
+
+// NewMetrics registers the metrics of all receivers with reg, which may be nil.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	m := &Metrics{
+		alerts: vec("cocbridge_alerts_received_total",
+			"Alerts in requests that were stored, the invalid ones included.", "receiver"),
+		rejected: vec("cocbridge_rejected_total",
+			"Requests that were refused as a whole and stored nothing, by reason. Without a receiver: connections closed to make room for others.", "receiver", "reason"),
+		invalid: vec("cocbridge_alerts_invalid_total",
+			"Alerts in stored requests that cannot be used and became dead letters, by reason.", "receiver", "reason"),
+		truncated: vec("cocbridge_alerts_truncated_total",
+			"Alerts that the sender left out of its requests (max_alerts in Alertmanager); their state is unknown.", "receiver"),
+	}
+	if reg != nil {
+		reg.MustRegister(m.alerts, m.rejected, m.invalid, m.truncated)
+	}
+	return m
+}
+
+// init makes all series of a receiver exist, so that a rate over the first
+// event is seen. It keeps those that exist.
+func (m *Metrics) init(receiver string) {
+	m.alerts.WithLabelValues(receiver)
+	m.truncated.WithLabelValues(receiver)
+	for reason := range statuses {
+		m.rejected.WithLabelValues(receiver, string(reason))
+	}
+	for _, reason := range invalidReasons {
+		m.invalid.WithLabelValues(receiver, reason)
+	}
+}
+
+// Delete removes the series of a receiver that is no longer configured.
+func (m *Metrics) Delete(receiver string) {
+	of := prometheus.Labels{"receiver": receiver}
+	for _, vec := range []*prometheus.CounterVec{m.alerts, m.rejected, m.invalid, m.truncated} {
+		vec.DeletePartialMatch(of)
+	}
+}
+
+// InitConnections makes the series exist that Closed counts in.
+func (m *Metrics) InitConnections() {
+	m.rejected.WithLabelValues("", string(AllConnections))
+	m.rejected.WithLabelValues("", string(AddressConnections))
+}
+
+// Closed counts a connection that was closed to make room for another one.
+func (m *Metrics) Closed(reason Reason) { m.refused("", reason) }
+
+func (m *Metrics) refused(receiver string, reason Reason) {
+	m.rejected.WithLabelValues(receiver, string(reason)).Inc()
+}
+
+func (m *Metrics) accepted(b Batch) {
+	m.alerts.WithLabelValues(b.Receiver).Add(float64(len(b.Alerts) + len(b.Rejected)))
+	m.truncated.WithLabelValues(b.Receiver).Add(float64(b.Truncated))
+	for _, bad := range b.Rejected {
+		m.invalid.WithLabelValues(b.Receiver, bad.Reason).Inc()
+	}
+}
