@@ -17,7 +17,7 @@ import (
 	"github.com/cocbridge/cocbridge/internal/task"
 )
 
-// Alarms implements admin.Operations. They come in the order of their ids,
+// Alarms implements admin.Operations. They come in the order in which they were first told of,
 // without their history.
 func (o operations) Alarms(ctx context.Context, s admin.SelectAlarms, visit func(admin.Alarm) error) error {
 	return o.b.eachAlarm(ctx, func(id string, e *ledger.Entry) error {
@@ -32,7 +32,8 @@ func (o operations) Alarms(ctx context.Context, s admin.SelectAlarms, visit func
 
 // eachAlarm visits the readable entries of the ledger outside of any transaction.
 func (b *Bridge) eachAlarm(ctx context.Context, visit func(id string, e *ledger.Entry) error) error {
-	for from := ""; ; {
+	var from []byte
+	for {
 		ids, entries, next, err := b.alarmsFrom(from)
 		if err != nil {
 			return err
@@ -42,18 +43,17 @@ func (b *Bridge) eachAlarm(ctx context.Context, visit func(id string, e *ledger.
 				return err
 			}
 		}
-		if from = next; from == "" || ctx.Err() != nil {
+		if from = next; from == nil || ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
 }
 
-// alarmsFrom reads a part of the ledger; next is where to go on, empty at the end.
-func (b *Bridge) alarmsFrom(from string) (ids []string, entries []*ledger.Entry, next string, err error) {
+// alarmsFrom reads a part of the ledger; next is where to go on, nil at the end.
+func (b *Bridge) alarmsFrom(from []byte) (ids []string, entries []*ledger.Entry, next []byte, err error) {
 	err = b.store.View(func(tx *store.Tx) error {
-		ledger.Scan(tx, from, func(id string, e *ledger.Entry) bool {
+		next = b.book.Scan(tx, from, func(id string, e *ledger.Entry) bool {
 			if len(ids) == readChunk {
-				next = id
 				return false
 			}
 			if e != nil {
@@ -106,7 +106,7 @@ func ticketOf(r *incidents.Record) admin.Ticket {
 
 func (b *Bridge) entry(alarmID string) (e *ledger.Entry, err error) {
 	err = b.store.View(func(tx *store.Tx) (err error) {
-		e, err = ledger.Get(tx, alarmID)
+		e, err = b.book.Get(tx, alarmID)
 		return err
 	})
 	return e, err

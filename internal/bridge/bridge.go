@@ -15,6 +15,7 @@ import (
 	"github.com/cocbridge/cocbridge/internal/admin"
 	"github.com/cocbridge/cocbridge/internal/config"
 	"github.com/cocbridge/cocbridge/internal/forwarder"
+	"github.com/cocbridge/cocbridge/internal/ledger"
 	"github.com/cocbridge/cocbridge/internal/queue"
 	"github.com/cocbridge/cocbridge/internal/receivers"
 	"github.com/cocbridge/cocbridge/internal/secret"
@@ -61,6 +62,7 @@ type Bridge struct {
 	live    atomic.Pointer[live]
 	store   *store.Store
 	commits *committer
+	book    *ledger.Book
 	queue   *queue.Queue
 	forward *forwarder.Forwarder // of alarms
 	tickets *forwarder.Forwarder
@@ -139,6 +141,9 @@ func (b *Bridge) openStore(cfg *config.Config) error {
 	b.store, b.commits = s, startCommitter(s)
 	b.onClose(func() error { return b.commits.close(s) })
 	if b.token, err = admin.Token(cfg.Store.Path); err != nil {
+		return fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	if b.book, err = ledger.OpenBook(s); err != nil {
 		return fmt.Errorf("%w: %w", ErrStore, err)
 	}
 	return nil

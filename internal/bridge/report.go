@@ -113,7 +113,7 @@ func (b *Bridge) buried(tx *store.Tx, cfg *config.Config, it queue.Item, c queue
 		return b.buriedRun(tx, cfg, it, c)
 	}
 	b.o.Log.Error("dead letter", zap.Uint64("task_id", it.ID), zap.String("key", alarmID), zap.String("cause", c.Code), zap.String("err", c.Detail))
-	if entry, err := ledger.Get(tx, alarmID); entry == nil && err == nil {
+	if entry, err := b.book.Get(tx, alarmID); entry == nil && err == nil {
 		return nil // too damaged to say whose it was
 	}
 	return b.newLedger(cfg).Lost(tx, alarmID, c.Detail)

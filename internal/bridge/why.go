@@ -81,7 +81,7 @@ func (b *Bridge) know(alarmID string) (known, error) {
 	k := known{alarmID: alarmID, live: b.live.Load()}
 	err := b.store.View(func(tx *store.Tx) (err error) {
 		k.tasks, k.dead = b.queue.Lane(tx, alarmID), b.queue.DeadIn(tx, alarmID)
-		k.entry, err = ledger.Get(tx, alarmID)
+		k.entry, err = b.book.Get(tx, alarmID)
 		if undamaged(err) != nil {
 			return err
 		}

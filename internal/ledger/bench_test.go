@@ -37,7 +37,11 @@ func newBenchBook(b *testing.B) *benchBook {
 			b.Error(err)
 		}
 	})
-	return &benchBook{b: b, store: s, l: ledger.New(ledger.Options{Config: ledger.DefaultConfig(), History: 168 * time.Hour})}
+	entries, err := ledger.OpenBook(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &benchBook{b: b, store: s, l: ledger.New(ledger.Options{Book: entries, Config: ledger.DefaultConfig(), History: 168 * time.Hour})}
 }
 
 // all runs change for 0 to n-1.

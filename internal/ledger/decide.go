@@ -63,6 +63,7 @@ type Decision struct {
 	Due     time.Time // when the task may go out; zero = now
 	Told    *Telling  // the identity a recovery must take; nil = as mapped today
 
+	book    *Book
 	alarmID string
 	entry   *Entry
 	now     time.Time
@@ -81,15 +82,17 @@ type Cancel func(tx *store.Tx, id uint64) (bool, error)
 // Options are a ledger's collaborators and limits.
 type Options struct {
 	Config
+	Book    *Book
 	History time.Duration    // how long an entry outlives its last message
 	Started time.Time        // since when messages could have been heard; zero = when New is called
 	Cancel  Cancel           // for held tasks
 	Now     func() time.Time // nil = time.Now
 }
 
-// Ledger decides. It has no state of its own: everything is in the store.
+// Ledger decides. It has no state of its own: everything is in the book.
 // All methods that take a transaction may be called from any goroutine that holds one.
 type Ledger struct {
+	book                           *Book
 	refresh, fence, stale, history time.Duration
 	started                        time.Time
 	cancel                         Cancel
@@ -105,7 +108,7 @@ func New(o Options) *Ledger {
 		o.Started = o.Now()
 	}
 	return &Ledger{
-		started: o.Started,
+		book: o.Book, started: o.Started,
 		refresh: time.Duration(o.Refresh), fence: time.Duration(o.Fence), stale: time.Duration(o.StaleAfter),
 		history: o.History, cancel: o.Cancel, now: o.Now,
 	}
@@ -115,14 +118,14 @@ func New(o Options) *Ledger {
 // take a held task out of the queue, but writes nothing itself.
 func (l *Ledger) Decide(tx *store.Tx, h Heard) (*Decision, error) {
 	now := l.now()
-	e, known, err := load(tx, h.AlarmID, now)
+	e, known, err := l.book.load(tx, h.AlarmID, now)
 	if err != nil {
 		return nil, err
 	}
 	if h.Once && (e.Firing || e.Over) { // whatever the clock says, it is about the same episode
 		h.StartsAt = e.Began
 	}
-	d := &Decision{alarmID: h.AlarmID, entry: e, now: now, starts: e.order(h.StartsAt, now), began: h.StartsAt, level: h.Level, firing: h.Firing}
+	d := &Decision{book: l.book, alarmID: h.AlarmID, entry: e, now: now, starts: e.order(h.StartsAt, now), began: h.StartsAt, level: h.Level, firing: h.Firing}
 	passed, touched := l.passFence(e, now), l.touch(e, known, now)
 	d.changed = passed || touched
 	if e.Held != nil && (!h.Firing || d.starts.After(e.Held.StartsAt)) {

@@ -1,15 +1,11 @@
 package ledger
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/cocbridge/cocbridge/internal/store"
 )
-
-// Bucket holds one entry per alarm: alarmId -> Entry, see encode.
-const Bucket store.Bucket = "ledger"
 
 // historySize bounds the events kept per alarm; the oldest go first.
 const historySize = 16
@@ -84,40 +80,10 @@ func (e *Entry) open() bool {
 	return e.Waiting > 0 || (e.Told != nil && e.Told.Firing)
 }
 
-// Get reads the entry of an alarm; nil if it is not known.
-func Get(tx *store.Tx, alarmID string) (*Entry, error) {
-	b, err := tx.Get(Bucket, []byte(alarmID))
-	if err != nil || b == nil {
-		return nil, err
-	}
-	return decode(alarmID, b)
-}
-
 func decode(alarmID string, b []byte) (*Entry, error) {
 	e, err := decodeEntry(b)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: entry %s: %w: %w", alarmID, store.ErrCorrupt, err)
 	}
 	return e, nil
-}
-
-// load is Get for a decision: a damaged entry counts as an unknown alarm, whose
-// next message is told (again), because a repeat is safe and a silence is not.
-func load(tx *store.Tx, alarmID string, now time.Time) (e *Entry, known bool, err error) {
-	e, err = Get(tx, alarmID)
-	switch {
-	case errors.Is(err, store.ErrCorrupt):
-		e = new(Entry)
-		e.note(now, "damaged", "the record on disk was damaged and has been replaced")
-		return e, false, nil
-	case err != nil:
-		return nil, false, err
-	case e == nil:
-		return new(Entry), false, nil
-	}
-	return e, true, nil
-}
-
-func save(tx *store.Tx, alarmID string, e *Entry) error {
-	return tx.Put(Bucket, []byte(alarmID), encodeEntry(e))
 }

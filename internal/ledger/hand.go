@@ -31,11 +31,11 @@ type Replayed struct {
 // the reason why newer news has overtaken it. It writes nothing itself.
 func (l *Ledger) Replay(tx *store.Tx, r Replayed) (d *Decision, overtaken string, err error) {
 	now := l.now()
-	e, known, err := load(tx, r.AlarmID, now)
+	e, known, err := l.book.load(tx, r.AlarmID, now)
 	if err != nil {
 		return nil, "", err
 	}
-	d = &Decision{Verdict: Again, alarmID: r.AlarmID, entry: e, now: now, starts: e.order(r.StartsAt, now), began: r.StartsAt, level: r.Level, firing: r.Firing}
+	d = &Decision{Verdict: Again, book: l.book, alarmID: r.AlarmID, entry: e, now: now, starts: e.order(r.StartsAt, now), began: r.StartsAt, level: r.Level, firing: r.Firing}
 	if why := e.overtakes(d.starts, r); known && why != "" && !r.Force {
 		d.Verdict = Stale
 		return d, why, nil
@@ -70,11 +70,11 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 // show it as firing. A firing behind the fence is dropped.
 func (l *Ledger) CloseByHand(tx *store.Tx, alarmID, by, reason string) (*Decision, error) {
 	now := l.now()
-	e, known, err := load(tx, alarmID, now)
+	e, known, err := l.book.load(tx, alarmID, now)
 	if err != nil {
 		return nil, err
 	}
-	d := &Decision{Verdict: Repeat, alarmID: alarmID, entry: e, now: now, starts: e.StartsAt, began: e.Began}
+	d := &Decision{Verdict: Repeat, book: l.book, alarmID: alarmID, entry: e, now: now, starts: e.StartsAt, began: e.Began}
 	if e.Held != nil {
 		if err := l.dropHeld(tx, d); err != nil {
 			return nil, err
@@ -97,7 +97,7 @@ func (e *Entry) Shown() bool {
 // not known: what a person did must be found again.
 func (l *Ledger) Note(tx *store.Tx, alarmID, what, detail string) error {
 	now := l.now()
-	e, known, err := load(tx, alarmID, now)
+	e, known, err := l.book.load(tx, alarmID, now)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (l *Ledger) Note(tx *store.Tx, alarmID, what, detail string) error {
 		e.Heard = now
 	}
 	e.note(now, what, detail)
-	return save(tx, alarmID, e)
+	return l.book.save(tx, alarmID, e)
 }
 
 // RefreshDue is when a repeat of the alarm is told again; zero = never.
@@ -114,16 +114,4 @@ func (l *Ledger) RefreshDue(e *Entry) time.Time {
 		return time.Time{}
 	}
 	return e.Told.At.Add(l.refresh)
-}
-
-// Scan visits the entries from an alarmId on in ascending order until visit
-// returns false. The entry of a damaged record is nil. Visit must not change the store.
-func Scan(tx *store.Tx, from string, visit func(alarmID string, e *Entry) (more bool)) {
-	tx.Scan(Bucket, []byte(from), func(key, value []byte, err error) bool {
-		var e *Entry
-		if err == nil {
-			e, _ = decode(string(key), value)
-		}
-		return visit(string(key), e)
-	})
 }

@@ -79,7 +79,7 @@ func TestLedger_Replay_isQueued(t *testing.T) {
 func (b *book) entry() (e *ledger.Entry) {
 	b.t.Helper()
 	err := b.store.View(func(tx *store.Tx) (err error) {
-		e, err = ledger.Get(tx, alarm)
+		e, err = b.book.Get(tx, alarm)
 		return err
 	})
 	if err != nil || e == nil {
@@ -135,7 +135,7 @@ func TestLedger_NoteOfAnUnknownAlarmIsNoEpisode(t *testing.T) {
 	}
 	var ids []string
 	err := b.store.View(func(tx *store.Tx) error {
-		ledger.Scan(tx, "", func(id string, e *ledger.Entry) bool { ids = append(ids, id); return e != nil })
+		b.book.Scan(tx, nil, func(id string, e *ledger.Entry) bool { ids = append(ids, id); return e != nil })
 		return nil
 	})
 	if diff := cmp.Diff([]string{alarm}, ids); err != nil || diff != "" {

@@ -23,6 +23,7 @@ const alarm = "0123456789abcdef0123456789abcdef"
 // remembers what it was asked to cancel.
 type book struct {
 	t       *testing.T
+	book    *ledger.Book
 	l       *ledger.Ledger
 	store   *store.Store
 	now     time.Time
@@ -46,8 +47,12 @@ func newBook(t *testing.T, cfg ledger.Config) *book {
 			t.Error(err)
 		}
 	})
-	b := &book{t: t, store: s, now: noon, telling: map[uint64]ledger.Telling{}}
-	b.l = ledger.New(ledger.Options{Config: cfg, History: 168 * time.Hour, Now: func() time.Time { return b.now },
+	entries, err := ledger.OpenBook(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &book{t: t, book: entries, store: s, now: noon, telling: map[uint64]ledger.Telling{}}
+	b.l = ledger.New(ledger.Options{Config: cfg, Book: b.book, History: 168 * time.Hour, Now: func() time.Time { return b.now },
 		Cancel: func(*store.Tx, uint64) (bool, error) { return !b.gone, nil }})
 	return b
 }
@@ -243,7 +248,7 @@ func TestLedger_historyIsBoundedAndTells(t *testing.T) {
 		b.confirm(b.tasks)
 	}
 	var e *ledger.Entry
-	if err := b.store.View(func(tx *store.Tx) (err error) { e, err = ledger.Get(tx, alarm); return err }); err != nil {
+	if err := b.store.View(func(tx *store.Tx) (err error) { e, err = b.book.Get(tx, alarm); return err }); err != nil {
 		t.Fatal(err)
 	}
 	if len(e.History) != 16 || e.History[15].What != "sent" || e.History[15].Detail != "req" || e.History[14].What != "new" {
@@ -321,7 +326,7 @@ func TestLedger_silenceCountsFromTheStart(t *testing.T) {
 	b.hear(firing(noon))
 	b.confirm(b.tasks)
 	b.now = noon.Add(7 * time.Hour)
-	b.l = ledger.New(ledger.Options{Config: cfg, History: 168 * time.Hour, Now: func() time.Time { return b.now }})
+	b.l = ledger.New(ledger.Options{Config: cfg, Book: b.book, History: 168 * time.Hour, Now: func() time.Time { return b.now }})
 	for after, want := range map[time.Duration]int{0: 0, 6 * time.Hour: 0, 6*time.Hour + time.Minute: 1} {
 		b.now = noon.Add(7*time.Hour + after)
 		var due ledger.Due

@@ -17,11 +17,11 @@ func (d *Decision) Queued(tx *store.Tx, id uint64, t Telling) error {
 	e.note(d.now, string(d.Verdict), t.Integration)
 	if d.Verdict == Hold {
 		e.Held = &Held{Task: id, StartsAt: d.starts, Began: d.began, Level: d.level, Until: d.Due, Before: before}
-		return save(tx, d.alarmID, e)
+		return d.book.save(tx, d.alarmID, e)
 	}
 	e.Unsaid = false
 	d.accept()
-	return save(tx, d.alarmID, e)
+	return d.book.save(tx, d.alarmID, e)
 }
 
 // accept makes the message the alarm's newest state. Within an episode the
@@ -46,7 +46,7 @@ func (d *Decision) Keep(tx *store.Tx) error {
 	if !d.changed {
 		return nil
 	}
-	return save(tx, d.alarmID, d.entry)
+	return d.book.save(tx, d.alarmID, d.entry)
 }
 
 // Confirmed writes that COC has taken what the task said. It is part of the
@@ -74,7 +74,7 @@ func (l *Ledger) Lost(tx *store.Tx, alarmID string, why string) error {
 // settle counts one task of the alarm as done, then lets change finish the entry.
 func (l *Ledger) settle(tx *store.Tx, alarmID string, change func(*Entry, time.Time)) error {
 	now := l.now()
-	e, known, err := load(tx, alarmID, now)
+	e, known, err := l.book.load(tx, alarmID, now)
 	if err != nil {
 		return err
 	}
@@ -88,5 +88,5 @@ func (l *Ledger) settle(tx *store.Tx, alarmID string, change func(*Entry, time.T
 	if e.Waiting == 0 {
 		e.Newest = nil
 	}
-	return save(tx, alarmID, e)
+	return l.book.save(tx, alarmID, e)
 }

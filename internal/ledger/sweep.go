@@ -22,24 +22,19 @@ type Due struct {
 func (l *Ledger) Look(tx *store.Tx, from []byte) Due {
 	var due Due
 	now, seen := l.now(), 0
-	tx.Scan(Bucket, from, func(key, value []byte, err error) bool {
+	due.Next = l.book.Scan(tx, from, func(alarmID string, e *Entry) bool {
 		if seen++; seen > sweepChunk {
-			due.Next = append([]byte(nil), key...)
 			return false
 		}
-		if err == nil { // a damaged entry is replaced by the alarm's next message
-			l.judge(&due, string(key), value, now)
+		if e != nil { // a damaged entry is replaced by the alarm's next message
+			l.judge(&due, alarmID, e, now)
 		}
 		return true
 	})
 	return due
 }
 
-func (l *Ledger) judge(due *Due, alarmID string, value []byte, now time.Time) {
-	e, err := decode(alarmID, value)
-	if err != nil {
-		return
-	}
+func (l *Ledger) judge(due *Due, alarmID string, e *Entry, now time.Time) {
 	switch {
 	case l.closable(e, now):
 		due.Close = append(due.Close, alarmID)
@@ -80,14 +75,14 @@ func (l *Ledger) closable(e *Entry, now time.Time) bool {
 func (l *Ledger) Forget(tx *store.Tx, alarmIDs []string) error {
 	now := l.now()
 	for _, id := range alarmIDs {
-		e, err := Get(tx, id)
+		e, err := l.book.Get(tx, id)
 		if errors.Is(err, store.ErrCorrupt) || e == nil || !l.forgettable(e, now) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if err := tx.Delete(Bucket, []byte(id)); err != nil {
+		if err := l.book.remove(tx, id); err != nil {
 			return err
 		}
 	}
@@ -98,11 +93,11 @@ func (l *Ledger) Forget(tx *store.Tx, alarmIDs []string) error {
 // COC knows it under, or Repeat if it was heard of meanwhile.
 func (l *Ledger) Close(tx *store.Tx, alarmID string) (*Decision, error) {
 	now := l.now()
-	e, _, err := load(tx, alarmID, now)
+	e, _, err := l.book.load(tx, alarmID, now)
 	if err != nil {
 		return nil, err
 	}
-	d := &Decision{Verdict: Repeat, alarmID: alarmID, entry: e, now: now, starts: e.StartsAt, began: e.Began}
+	d := &Decision{Verdict: Repeat, book: l.book, alarmID: alarmID, entry: e, now: now, starts: e.StartsAt, began: e.Began}
 	if l.closable(e, now) {
 		d.Verdict, d.Told, d.floor = Recovery, e.identity(), e.lastTime()
 		e.note(now, "silent", "not heard of for longer than delivery.stale_after")
