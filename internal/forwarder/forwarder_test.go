@@ -165,9 +165,15 @@ func (b *bench) record(alarm string) (text string) {
 	return text
 }
 
+// rest lets outcomes be written, which wait a moment for company.
+func (b *bench) rest() {
+	time.Sleep(100 * time.Millisecond)
+	synctest.Wait()
+}
+
 func (b *bench) expect(waiting, inFlight, dead int) {
 	b.t.Helper()
-	synctest.Wait()
+	b.rest()
 	if k := b.queue.Stats().Kinds["report"]; k.Waiting != waiting || k.InFlight != inFlight || k.Dead != dead {
 		b.t.Errorf("%d waiting, %d in flight, %d dead; want %d, %d, %d", k.Waiting, k.InFlight, k.Dead, waiting, inFlight, dead)
 	}
@@ -175,6 +181,7 @@ func (b *bench) expect(waiting, inFlight, dead int) {
 
 func (b *bench) expectCalls(n int) {
 	b.t.Helper()
+	b.rest()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.calls) != n {
@@ -239,13 +246,13 @@ func TestRun_aRetryWaitsAndKeepsItsRecordUntouched(t *testing.T) {
 			return &coc.Error{Op: "report alarm", Class: coc.Throttled, Status: 429, RetryAfter: time.Minute, Message: "slow down"}
 		}
 		b.start()
+		began := time.Now()
 		b.put("a1")
 		b.expect(1, 0, 0)
 		b.halt()
 		if got := b.record("a1"); got != "" {
 			b.t.Errorf("record %q", got)
 		}
-		began := time.Now()
 		it := b.head()
 		if waited := time.Since(began); waited != time.Minute || it.Attempts != 1 || it.Spent != time.Minute {
 			b.t.Errorf("due after %s, %d attempts, %s spent", waited, it.Attempts, it.Spent)

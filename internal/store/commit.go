@@ -33,7 +33,7 @@ func (s *Store) Run(ctx context.Context) error {
 		if ending {
 			s.refuse(ErrClosed)
 		}
-		group := s.take(maxGroup)
+		group := s.takeDue(ending)
 		if len(group) == 0 {
 			if ending {
 				return nil
@@ -65,7 +65,18 @@ func (s *Store) letIn() {
 	}
 }
 
-// await returns when something may wait, or ctx has ended.
+// takeDue takes a group if one is due, or at the end whatever waits.
+func (s *Store) takeDue(ending bool) []*request {
+	s.mu.Lock()
+	due := ending || s.due()
+	s.mu.Unlock()
+	if !due {
+		return nil
+	}
+	return s.take(maxGroup)
+}
+
+// await returns when a group may be due, or ctx has ended.
 func (s *Store) await(ctx context.Context) {
 	select {
 	case <-s.wake:
@@ -80,8 +91,14 @@ func (s *Store) take(n int) []*request {
 	n = min(n, len(s.waiting))
 	group := s.waiting[:n:n]
 	s.waiting = s.waiting[n:]
+	for _, r := range group {
+		if !r.patient {
+			s.pressing--
+		}
+	}
 	if len(s.waiting) == 0 {
-		s.waiting = nil
+		s.waiting, s.ripe = nil, false
+		s.patience.Stop()
 	}
 	return group
 }

@@ -28,10 +28,13 @@ type Store struct {
 	pageSize int64
 	now      func() time.Time
 
-	mu      sync.Mutex
-	waiting []*request
-	refusal error         // what new requests get: nil, ErrClosed or ErrFailed with its cause
-	wake    chan struct{} // capacity 1: something waits
+	mu       sync.Mutex
+	waiting  []*request
+	pressing int           // those of them whose callers wait
+	patience *time.Timer   // runs while others wait
+	ripe     bool          // it has gone off
+	refusal  error         // what new requests get: nil, ErrClosed or ErrFailed with its cause
+	wake     chan struct{} // capacity 1: a group is due
 
 	started    atomic.Bool
 	fullSince  atomic.Pointer[time.Time] // when the disk last refused; nil = never
@@ -63,9 +66,11 @@ func (s *Store) Intake(ctx context.Context, change func(*Tx) error) error {
 }
 
 // Submit is an Update that does not wait: done gets the outcome, from the
-// committer's goroutine after the sync, or at once when the store has ended.
+// committer's goroutine after the sync, or at once when the store has ended. The
+// change joins the next group; if nobody asks for one it makes its own, after 10 ms
+// or with 63 more of its kind: a commit costs as much for one as for many.
 func (s *Store) Submit(change func(*Tx) error, done func(error)) {
-	r := &request{change: change, done: done}
+	r := &request{change: change, done: done, patient: true}
 	if err := s.enqueue(r); err != nil {
 		done(err)
 	}
@@ -139,12 +144,46 @@ func (s *Store) enqueue(r *request) error {
 	if s.refusal != nil {
 		return s.refusal
 	}
+	s.line(r)
+	if s.due() {
+		s.rouse()
+	}
+	return nil
+}
+
+// How long what nobody waits for may wait for company, and how much of it is enough.
+const (
+	maxPatience = 10 * time.Millisecond
+	company     = 64
+)
+
+// line puts the request at the end of what waits.
+func (s *Store) line(r *request) {
 	s.waiting = append(s.waiting, r)
+	switch {
+	case !r.patient:
+		s.pressing++
+	case len(s.waiting) == s.pressing+1:
+		s.patience.Reset(maxPatience)
+	}
+}
+
+// due says whether a group should begin.
+func (s *Store) due() bool { return s.pressing > 0 || s.ripe || len(s.waiting) >= company }
+
+func (s *Store) rouse() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
-	return nil
+}
+
+// ripen ends the patience of what waits.
+func (s *Store) ripen() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ripe = len(s.waiting) > 0
+	s.rouse()
 }
 
 // refuse makes all later requests fail with err, unless they already fail.
@@ -164,11 +203,12 @@ func (s *Store) refused() error {
 
 // request is a change on its way.
 type request struct {
-	change func(*Tx) error
-	done   func(error) // called exactly once, unless the request was withdrawn
-	intake bool
-	tx     *Tx // of the last run
-	phase  atomic.Int32
+	change  func(*Tx) error
+	done    func(error) // called exactly once, unless the request was withdrawn
+	intake  bool
+	patient bool // nobody waits for it
+	tx      *Tx  // of the last run
+	phase   atomic.Int32
 }
 
 // The phases of a request: it can be withdrawn whenever it is not running.
