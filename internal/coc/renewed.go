@@ -130,14 +130,16 @@ func (n *renewed[T]) lead(ctx context.Context, f *flight[T]) {
 	close(f.done)
 }
 
-// failed keeps a refusal for a while, so that it is not asked for in a loop.
-// What was just not reached is asked again by the next call that needs it.
+// failed keeps a refusal for a while, so that it is not asked for in a loop,
+// whether or not there is a value to go on with. What was just not reached is
+// asked again by the next call that needs it.
 func (n *renewed[T]) failed(err error) {
 	now := n.now()
 	n.renewAt = now.Add(renewPause)
 	var e *Error
 	if errors.As(err, &e) && (e.Class == Auth || e.Class == Misconfigured) {
 		n.failure, n.refused = err, now.Add(n.hold)
+		n.renewAt = now.Add(max(renewPause, n.hold))
 	}
 }
 

@@ -25,22 +25,24 @@ func eachSecond(t *testing.T, n *coc.Renewed, seconds int, look func(second int,
 func TestRenewed_atMostOnceAMinute(t *testing.T) {
 	for name, test := range map[string]struct {
 		life    time.Duration
-		fails   bool // all fetches but the first
+		fails   coc.Class // all fetches but the first; zero = none
 		seconds int
 		want    int
 	}{
-		"a long life":                    {time.Hour, false, 2 * 3600, 3}, // at 0, 48 and 96 min
-		"a life of two minutes":          {2 * time.Minute, false, 960, 10},
-		"80 % are under a minute":        {65 * time.Second, false, 600, 10},
-		"renewals fail, the value lives": {time.Hour, true, 3600, 1 + 12},
+		"a long life":                          {time.Hour, 0, 2 * 3600, 3}, // at 0, 48 and 96 min
+		"a life of two minutes":                {2 * time.Minute, 0, 960, 10},
+		"80 % are under a minute":              {65 * time.Second, 0, 600, 10},
+		"renewals fail, the value lives":       {time.Hour, coc.Network, 3600, 1 + 12},
+		"log-ins are refused, the value lives": {time.Hour, coc.Auth, 3600, 1 + 3}, // at 48, 53 and 58 min
+		"and so is the name of the project":    {time.Hour, coc.Misconfigured, 3600, 1 + 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fetches := 0
-				n := coc.NewRenewed(0, func(context.Context) (string, time.Duration, error) {
+				n := coc.NewRenewed(5*time.Minute, func(context.Context) (string, time.Duration, error) {
 					fetches++
-					if test.fails && fetches > 1 {
-						return "", 0, &coc.Error{Class: coc.Network}
+					if test.fails != 0 && fetches > 1 {
+						return "", 0, &coc.Error{Class: test.fails}
 					}
 					return strconv.Itoa(fetches), test.life, nil
 				})
