@@ -17,7 +17,7 @@ const (
 
 // span says how long a value is good, from when it was asked for.
 type span struct {
-	fresh time.Duration // then it is renewed, while it goes on being used
+	fresh time.Duration // then it is renewed; if that is soon, only while it goes on being used
 	valid time.Duration // then it is not used any more
 }
 
@@ -99,6 +99,20 @@ func (n *renewed[T]) look() (value T, f *flight[T], lead bool) {
 	return value, n.takeOff(), true
 }
 
+// renew starts a renewal that is due although nobody asks for the value: after a
+// quiet night the first alarm must not depend on a log-in. Only a success leads
+// to the next one, so a refusal is not repeated while nobody asks.
+func (n *renewed[T]) renew(ctx context.Context) {
+	n.mu.Lock()
+	if n.flight != nil || n.now().Before(n.renewAt) {
+		n.mu.Unlock()
+		return
+	}
+	f := n.takeOff()
+	n.mu.Unlock()
+	n.lead(ctx, f)
+}
+
 func (n *renewed[T]) takeOff() *flight[T] {
 	n.flight = &flight[T]{done: make(chan struct{})}
 	return n.flight
@@ -124,6 +138,9 @@ func (n *renewed[T]) lead(ctx context.Context, f *flight[T]) {
 		n.value, n.asked, n.expires = value, asked, asked.Add(s.valid)
 		n.renewAt = asked.Add(max(s.fresh, renewPause))
 		n.failure, n.refused = nil, time.Time{}
+		if s.fresh > renewPause {
+			n.spare.after(n.renewAt.Sub(n.now()), n.renew)
+		}
 	case !f.left:
 		n.failed(err)
 	}

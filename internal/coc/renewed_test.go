@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,10 +28,10 @@ func TestRenewed_atMostOnceAMinute(t *testing.T) {
 		life    time.Duration
 		fails   coc.Class // all fetches but the first; zero = none
 		seconds int
-		want    int
+		want    int64
 	}{
 		"a long life":                          {time.Hour, 0, 2 * 3600, 3}, // at 0, 48 and 96 min
-		"a life of two minutes":                {2 * time.Minute, 0, 960, 10},
+		"a life of two minutes":                {2 * time.Minute, 0, 959, 10},
 		"80 % are under a minute":              {65 * time.Second, 0, 600, 10},
 		"renewals fail, the value lives":       {time.Hour, coc.Network, 3600, 1 + 12},
 		"log-ins are refused, the value lives": {time.Hour, coc.Auth, 3600, 1 + 3}, // at 48, 53 and 58 min
@@ -38,26 +39,64 @@ func TestRenewed_atMostOnceAMinute(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				fetches := 0
+				var fetches atomic.Int64
 				n := coc.NewRenewed(5*time.Minute, func(context.Context) (string, time.Duration, error) {
-					fetches++
-					if test.fails != 0 && fetches > 1 {
+					n := fetches.Add(1)
+					if test.fails != 0 && n > 1 {
 						return "", 0, &coc.Error{Class: test.fails}
 					}
-					return strconv.Itoa(fetches), test.life, nil
+					return strconv.FormatInt(n, 10), test.life, nil
 				})
 				eachSecond(t, n, test.seconds, func(second int, value string, err error) {
 					if err != nil || value == "" {
 						t.Fatalf("after %d s: %q, %v", second, value, err)
 					}
 				})
-				if fetches != test.want {
-					t.Errorf("%d fetches, want %d", fetches, test.want)
+				if n := fetches.Load(); n != test.want {
+					t.Errorf("%d fetches, want %d", n, test.want)
 				}
 				n.Close()
 			})
 		})
 	}
+}
+
+// What nobody asks for stays fresh too, but a refusal ends that.
+func TestRenewed_whileNobodyAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fetches atomic.Int64
+		n := coc.NewRenewed(5*time.Minute, func(context.Context) (string, time.Duration, error) {
+			n := fetches.Add(1)
+			if n == 4 {
+				return "", 0, &coc.Error{Class: coc.Auth}
+			}
+			return strconv.FormatInt(n, 10), time.Hour, nil
+		})
+		want := func(value string) {
+			t.Helper()
+			if got, err := n.Get(t.Context()); err != nil || got != value {
+				t.Errorf("%q, %v, want %s", got, err, value)
+			}
+		}
+		want("1")
+		time.Sleep(2*48*time.Minute + time.Second)
+		synctest.Wait()
+		if n := fetches.Load(); n != 3 {
+			t.Errorf("%d fetches, want one each 48 min", n)
+		}
+		want("3")
+		time.Sleep(55 * time.Minute)
+		synctest.Wait()
+		if n := fetches.Load(); n != 4 {
+			t.Errorf("%d fetches, want none after the refusal", n)
+		}
+		want("3")
+		n.Close()
+		time.Sleep(24 * time.Hour)
+		if n := fetches.Load(); n != 5 {
+			t.Errorf("%d fetches, want the one that was asked for, and none after Close", n)
+		}
+	})
 }
 
 // A refusal stands for a while; what is only not reached is asked by everyone.

@@ -3,6 +3,7 @@ package coc
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // spare runs work that no call waits for, until it is closed.
@@ -27,6 +28,15 @@ func (s *spare) start(f func(context.Context)) bool {
 	}
 	s.group.Go(func() { f(s.ctx) })
 	return true
+}
+
+// after starts f once d has passed, unless s is closed by then.
+func (s *spare) after(d time.Duration, f func(context.Context)) {
+	ctx, cancel := context.WithTimeout(s.ctx, d)
+	context.AfterFunc(ctx, func() {
+		cancel()
+		s.start(f)
+	})
 }
 
 // close ends the context of what runs and waits for it.
