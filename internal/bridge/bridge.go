@@ -78,6 +78,8 @@ type Bridge struct {
 	token      secret.String
 
 	reloading sync.Mutex
+	refused   string                 // why the last reload was, as far as it is known; under reloading
+	seen      map[string]fingerprint // the files as they were at the start
 	stopping  atomic.Bool
 	undo      []func() error
 }
@@ -90,6 +92,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	}
 	b := &Bridge{o: o, started: o.Now(), budget: receivers.NewBudget(receivers.DefaultBudget)}
 	b.trouble.every, b.trouble.soon = troubleEvery, make(chan struct{}, 1)
+	b.seen = b.fingerprints(o.Config) // first, so that no change after it is missed
 	if err := b.setUp(ctx); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}

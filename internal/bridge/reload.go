@@ -22,14 +22,30 @@ func (b *Bridge) Reload(_ context.Context, force bool) error {
 	b.reloading.Lock()
 	defer b.reloading.Unlock()
 	defer b.tellReload()()
+	b.refused = ""
+	return b.reloadAndTell(force)
+}
+
+// reloadUnasked is for a file that has changed. It may be called again and again:
+// a problem that stays the same is logged once.
+func (b *Bridge) reloadUnasked() error {
+	b.reloading.Lock()
+	defer b.reloading.Unlock()
+	return b.reloadAndTell(false)
+}
+
+func (b *Bridge) reloadAndTell(force bool) error {
 	err := b.reload(force)
 	b.metrics.reloaded(err, b.o.Now())
-	if err != nil {
+	switch {
+	case err == nil:
+		b.refused = ""
+		b.o.Log.Info("configuration reloaded")
+	case err.Error() != b.refused:
+		b.refused = err.Error()
 		b.o.Log.Error("configuration not reloaded, the old one stays", zap.Error(err))
-		return err
 	}
-	b.o.Log.Info("configuration reloaded")
-	return nil
+	return err
 }
 
 func (b *Bridge) reload(force bool) error {
@@ -103,7 +119,9 @@ func (b *Bridge) retire(old, next *live, force bool) error {
 	rules := missing(old.cfg.Rules, next.cfg.Rules, func(r config.Rule) string { return r.Name })
 	gone("rule", rules, func(name string) int { return len(unfinished[name]) })
 	gone("receiver", missing(old.cfg.Receivers, next.cfg.Receivers, receiverName), b.queue.QueuedFrom)
-	b.warnOfLeft(rules, unfinished, force)
+	if b.refused == "" { // else it was told at the first attempt
+		b.warnOfLeft(rules, unfinished, force)
+	}
 	if force || len(waiting) == 0 {
 		return nil
 	}

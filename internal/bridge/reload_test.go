@@ -1,12 +1,16 @@
 package bridge_test
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/cocbridge/cocbridge/internal/coc/coctest"
 )
@@ -205,6 +209,70 @@ func TestReload_noticesAChangedSecretFile(t *testing.T) {
 	}
 	r.send(r.firing("Still", time.Hour))
 	r.arrived(1, "Still alarm Minor")
+}
+
+// A change of what a file holds counts, or of who may read it, and from the start on.
+func TestReload_noticesEveryChangeOfAFile(t *testing.T) {
+	another := func(r *rig, file string) error {
+		info, err := os.Stat(file)
+		if err != nil {
+			return err
+		}
+		r.put("next", testSecret)
+		next := filepath.Join(r.folder, "next")
+		return errors.Join(os.Chtimes(next, info.ModTime(), info.ModTime()), os.Rename(next, file))
+	}
+	for _, tt := range []struct {
+		what       string
+		change     func(r *rig, file string) error
+		beforeLook bool
+	}{
+		{"its mode", func(_ *rig, file string) error { return os.Chmod(file, 0o640) }, false},
+		{"another one of the same size and age", another, false},
+		{"its text, before anybody looked", func(r *rig, _ string) error { r.put("secret_key", "wrong"); return nil }, true},
+	} {
+		r := newRig(t, "")
+		look := r.b.Watcher()
+		r.advance(time.Minute)
+		if err := tt.change(r, filepath.Join(r.folder, "secret_key")); err != nil {
+			t.Fatal(err)
+		}
+		if tt.beforeLook {
+			look = r.b.Watcher()
+		}
+		if err := look(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if at := r.metric("cocbridge_config_last_reload_success_timestamp_seconds"); at != float64(r.clock.Now().Unix()) {
+			t.Errorf("%s: not noticed", tt.what)
+		}
+	}
+}
+
+// What keeps a changed file from being loaded may lie elsewhere, and pass.
+func TestReload_triesAgainUntilAChangedFileIsLoaded(t *testing.T) {
+	core, lines := observer.New(zap.ErrorLevel)
+	r := makeRig(t, "", coctest.Options{})
+	r.log = zap.New(core)
+	r.start()
+	look := r.b.Watcher()
+	write := func(extra string) {
+		r.extra = extra
+		r.write()
+	}
+	write("nonsense: 1\n")
+	for range 3 {
+		if err := look(t.Context()); err == nil || r.metric(reloadOK) != 0 {
+			t.Fatalf("%v, %s = %v", err, reloadOK, r.metric(reloadOK))
+		}
+	}
+	if n := lines.FilterMessage("configuration not reloaded, the old one stays").Len(); n != 1 {
+		t.Errorf("the same problem is logged %d times", n)
+	}
+	write("")
+	if err := look(t.Context()); err != nil || r.metric(reloadOK) != 1 {
+		t.Errorf("%v, %s = %v", err, reloadOK, r.metric(reloadOK))
+	}
 }
 
 func TestReload_doesNotChangeWhatIsQueued(t *testing.T) {

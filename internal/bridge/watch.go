@@ -5,41 +5,57 @@ import (
 	"maps"
 	"os"
 	"time"
+
+	"github.com/cocbridge/cocbridge/internal/config"
 )
 
-// watchEvery is how soon a changed secret file is noticed. The files are looked
-// at by name, so that a swapped symlink (Kubernetes) counts as a change.
+// watchEvery is how soon a changed file is noticed. The files are looked at by
+// name, so that a swapped symlink (Kubernetes) counts as a change.
 const watchEvery = 5 * time.Second
 
-// fingerprint says whether a file is still the one that was read.
+// fingerprint says whether a file is still the one that was read. Where the
+// system tells of it, another owner or mode is a change too: it may be what lets
+// us read the file again.
 type fingerprint struct {
-	size    int64
-	changed time.Time
+	size              int64
+	modified, changed int64
+	inode             uint64
 }
 
 func (b *Bridge) watching(ctx context.Context) error {
-	return b.every(ctx, rounds{pause: watchEvery, problem: "changed file not loaded"}, b.watcher())
+	look := b.watcher()
+	return b.every(ctx, rounds{pause: watchEvery}, func(ctx context.Context) error {
+		_ = look(ctx) // the reload has logged it
+		return nil
+	})
 }
 
 // watcher returns a function that loads the configuration again if a file has
-// changed since its last call.
+// changed since it was last loaded. What cannot be loaded is tried again by each
+// call: the reason may lie elsewhere and pass.
 func (b *Bridge) watcher() func(context.Context) error {
-	seen := b.fingerprints()
-	return func(ctx context.Context) error {
-		now := b.fingerprints()
+	seen := b.seen
+	return func(context.Context) error {
+		now := b.fingerprints(b.live.Load().cfg)
 		if maps.Equal(seen, now) {
 			return nil
 		}
+		if err := b.reloadUnasked(); err != nil {
+			return err
+		}
 		seen = now
-		return b.Reload(ctx, false)
+		return nil
 	}
 }
 
-func (b *Bridge) fingerprints() map[string]fingerprint {
+// fingerprints are those of the files that a configuration was read from, but
+// for its own: that one is loaded when somebody asks for it.
+func (b *Bridge) fingerprints(cfg *config.Config) map[string]fingerprint {
 	all := map[string]fingerprint{}
-	for _, file := range b.live.Load().cfg.SecretFiles() {
+	for _, file := range cfg.SecretFiles() {
 		if info, err := os.Stat(file); err == nil {
-			all[file] = fingerprint{size: info.Size(), changed: info.ModTime()}
+			inode, changed := inodeOf(info)
+			all[file] = fingerprint{info.Size(), info.ModTime().UnixNano(), changed, inode}
 		}
 	}
 	return all
