@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"math/big"
 	"net/http"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/cocbridge/cocbridge/internal/bridge"
 	"github.com/cocbridge/cocbridge/internal/coc/coctest"
@@ -229,6 +231,31 @@ func TestWebConfig_refused(t *testing.T) {
 		if !errors.Is(err, bridge.ErrWebConfig) || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("the error is %v, want %s", err, want)
 		}
+	}
+}
+
+// The file is in force as soon as it is written, so the least is to say what is wrong.
+func TestWebConfig_refusedWhileRunning(t *testing.T) {
+	core, lines := observer.New(zap.ErrorLevel)
+	r := makeRig(t, "", coctest.Options{})
+	r.put("web.yml", "http_server_config: {http2: false}\n")
+	r.log, r.webConfig = zap.New(core), filepath.Join(r.folder, "web.yml")
+	r.start()
+	r.do(http.MethodGet, "/-/healthy", "") // it serves, under the good file
+	look := r.b.Watcher()
+	r.put("web.yml", "http_server_config: {http2: false}\nbasic_auth_users: {am: x}\n")
+	for name, load := range map[string]func() error{"noticed": func() error { return look(t.Context()) }, "reloaded": func() error { return r.reload("") }} {
+		if err := load(); !errors.Is(err, bridge.ErrWebConfig) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	logged := lines.FilterMessage("configuration not reloaded, the old one stays").All()
+	if len(logged) == 0 || !strings.Contains(fmt.Sprint(logged[0].ContextMap()["error"]), "web.yml:2: basic_auth_users would cover health and metrics too") {
+		t.Errorf("logged %v", logged)
+	}
+	r.put("web.yml", "http_server_config: {http2: false}\n")
+	if err := look(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

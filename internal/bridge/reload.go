@@ -53,6 +53,9 @@ func (b *Bridge) reload(force bool) error {
 	if err != nil {
 		return err
 	}
+	if err := checkWebConfig(b.o.WebConfigFile); err != nil {
+		return err
+	}
 	old := b.live.Load()
 	if err := needsRestart(old.cfg, cfg); err != nil {
 		return err

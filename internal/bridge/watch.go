@@ -49,10 +49,11 @@ func (b *Bridge) watcher() func(context.Context) error {
 }
 
 // fingerprints are those of the files that a configuration was read from, but
-// for its own: that one is loaded when somebody asks for it.
+// for its own, which is loaded when somebody asks for it; and that of the web
+// configuration file, which is in force as soon as it is written.
 func (b *Bridge) fingerprints(cfg *config.Config) map[string]fingerprint {
 	all := map[string]fingerprint{}
-	for _, file := range cfg.SecretFiles() {
+	for _, file := range append(cfg.SecretFiles(), b.o.WebConfigFile) {
 		if info, err := os.Stat(file); err == nil {
 			inode, changed := inodeOf(info)
 			all[file] = fingerprint{info.Size(), info.ModTime().UnixNano(), changed, inode}
