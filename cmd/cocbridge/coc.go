@@ -115,7 +115,7 @@ func (s session) perform(ctx context.Context, a act) (string, error) {
 // inDoubt says what to do when nobody knows whether COC has acted.
 func inDoubt(err error, look string) error {
 	var e *coc.Error
-	if look == "" || !errors.As(err, &e) || !e.Sent || e.Class != coc.Retry {
+	if look == "" || !errors.As(err, &e) || e.NotBegun() {
 		return err
 	}
 	return fmt.Errorf("%w; COC may have done it all the same: look with cocbridge %s before you repeat it", err, look)

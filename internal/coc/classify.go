@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,17 +54,24 @@ func classify(a answer) *Error {
 	if takes(a.status) && a.err == nil && a.hasForm(e) && isZero(e.code) {
 		return nil
 	}
+	class := classOf(a, e)
 	return &Error{
-		Class:      classOf(a, e),
+		Class:      class,
 		Status:     a.status,
 		Code:       e.code,
 		Message:    messageOf(a, e),
 		RequestID:  requestID(a.header, e),
 		RetryAfter: retryAfter(a),
 		Sent:       true,
+		Refused:    e.code != "" && class != Retry && slices.Contains(refusals, a.status),
 		Err:        a.err,
 	}
 }
+
+// refusals are the answers that COC gives before it begins anything (reliability.md
+// 3.3), if it is COC who gives them: a proxy, which may answer after COC has acted,
+// names no code.
+var refusals = []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests}
 
 // hasForm says that the body is one that an answer of COC can have.
 func (a answer) hasForm(e envelope) bool {

@@ -195,11 +195,11 @@ func TestClassify_fields(t *testing.T) {
 	}{
 		"COC's words and the header's request id": {
 			coc.Answer{Status: 400, Header: http.Header{"X-Request-Id": {"h1"}}, Body: `{"error_code":"COC.00000001","error_msg":"alarmId must not be null","request_id":"b1"}`},
-			coc.Error{Class: coc.Permanent, Status: 400, Code: "COC.00000001", Message: "alarmId must not be null", RequestID: "h1", Sent: true},
+			coc.Error{Class: coc.Permanent, Status: 400, Code: "COC.00000001", Message: "alarmId must not be null", RequestID: "h1", Sent: true, Refused: true},
 		},
 		"the body's request id": {
 			coc.Answer{Status: 404, Body: `{"error_code":"APIGW.0101","error_msg":"The API does not exist","request_id":"b1"}`},
-			coc.Error{Class: coc.Misconfigured, Status: 404, Code: "APIGW.0101", Message: "The API does not exist", RequestID: "b1", Sent: true},
+			coc.Error{Class: coc.Misconfigured, Status: 404, Code: "APIGW.0101", Message: "The API does not exist", RequestID: "b1", Sent: true, Refused: true},
 		},
 		"a body that is not COC's is not quoted": {
 			coc.Answer{Status: 200, Header: http.Header{"Content-Type": {"text/html"}}, Body: "<html>secret</html>"},

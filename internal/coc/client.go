@@ -24,7 +24,7 @@ type Options struct {
 // Client calls COC. It is safe for concurrent use. It never repeats a call by
 // itself, but for requests that were refused because of who they are from: once
 // with the corrected clock or with a new token, and once more as the second
-// credential.
+// credential. What acts it repeats only where COC itself has refused it.
 type Client struct {
 	endpoint    *url.URL
 	credentials []credential // one, or two
@@ -126,17 +126,21 @@ func (c *Client) call(ctx context.Context, q request) (reply, error) {
 func (c *Client) callAs(ctx context.Context, q request, who credential) (reply, *Error) {
 	correction := c.wire.clock.correction()
 	a := c.attempt(ctx, q, who, correction)
-	if correction, again := c.afterRefusal(a, who, correction); again {
+	e := classify(a)
+	if correction, again := c.afterRefusal(a, who, correction); again && q.mayRepeat(e) {
 		a = c.attempt(ctx, q, who, correction)
+		e = classify(a)
 	}
 	secrets := slices.Concat(q.secrets, c.secrets, a.secrets())
-	e := classify(a)
 	if e == nil {
 		return reply{status: a.status, body: a.body, requestID: presentable(requestID(a.header, envelope{}), secrets, maxID)}, nil
 	}
 	e.clean(secrets)
 	return reply{}, e
 }
+
+// mayRepeat says whether a repeat can do no harm after an attempt that ended so.
+func (q request) mayRepeat(e *Error) bool { return !q.acts || e.NotBegun() }
 
 // afterRefusal says whether a repeat of what was answered so may be taken, and
 // with which correction of the clock.

@@ -198,7 +198,7 @@ func TestClient_ReportAlarm_asCOCAnswers(t *testing.T) {
 	got := report(t, client)
 	want := &coc.Error{
 		Op: "report alarm", Class: coc.Permanent, Status: 400, Code: "COC.00000001", Message: "alarmId must not be null",
-		RequestID: "r1", RetryAfter: 3 * time.Second, Sent: true,
+		RequestID: "r1", RetryAfter: 3 * time.Second, Sent: true, Refused: true,
 	}
 	if diff := cmp.Diff(*want, *got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

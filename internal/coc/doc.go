@@ -16,7 +16,7 @@
 // Calls of three kinds stand beside alarms: those that read, those that change
 // what COC keeps, and those that start something on hosts. The last two act, and
 // an act may not happen twice: it goes out on a connection of its own, so that
-// net/http cannot repeat it, and Error.Sent says whether anybody may have got it.
+// net/http cannot repeat it, and Error.NotBegun says whether it may be tried again.
 // An act that succeeded without telling what it made is an error of class Retry,
 // for nobody knows. What breaks a documented limit is refused before it is sent.
 //

@@ -80,8 +80,8 @@ func (j JobRun) body() jobBody {
 const opExecuteDocument = "execute document"
 
 // ExecuteDocument starts a job and returns the id of its execution. Each success
-// is an execution of its own: after an error that is Sent and of class Retry
-// only the list of executions can tell whether there is one (coc-api.md 3.10).
+// is an execution of its own: after an error that is not NotBegun only the list of
+// executions can tell whether there is one (coc-api.md 3.10).
 func (c *Client) ExecuteDocument(ctx context.Context, j JobRun) (execution, requestID string, err error) {
 	if err := j.Check(); err != nil {
 		return "", "", err

@@ -75,6 +75,7 @@ type Error struct {
 	RequestID  string        // the handle Huawei's support asks for
 	RetryAfter time.Duration // the pause asked for; 0 = none, at most 10 min
 	Sent       bool          // a byte of the request may have left
+	Refused    bool          // COC itself has said so, by a code that it gives before it begins anything
 	Err        error         // of the transport or of a check before sending, or nil
 }
 
@@ -100,6 +101,10 @@ func (e *Error) Error() string {
 	}
 	return b.String()
 }
+
+// NotBegun says whether it is certain that COC has begun nothing of what was asked
+// for. Where it is not, what must not happen twice is looked for, not repeated.
+func (e *Error) NotBegun() bool { return !e.Sent || e.Refused }
 
 // Unwrap gives the transport's error, for errors.Is.
 func (e *Error) Unwrap() error { return e.Err }
@@ -231,6 +236,6 @@ func notSent(err error) error {
 		return err
 	}
 	unsent := *e
-	unsent.Sent = false
+	unsent.Sent, unsent.Refused = false, false
 	return &unsent
 }

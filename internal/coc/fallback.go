@@ -11,7 +11,7 @@ import (
 func (c *Client) callAsAny(ctx context.Context, q request) (reply, *Error) {
 	first := c.works.Load()
 	r, e := c.callAs(ctx, q, c.credentials[first])
-	if len(c.credentials) == 1 || !e.isAboutCaller() || ctx.Err() != nil {
+	if len(c.credentials) == 1 || !e.isAboutCaller() || !q.mayRepeat(e) || ctx.Err() != nil {
 		return r, e
 	}
 	second := 1 - first
@@ -44,7 +44,7 @@ func (c *Client) neither(first, second *Error) *Error {
 		e = second
 	}
 	const half = maxMessage/2 - 32
-	return &Error{Class: e.Class, By: byNeither, RetryAfter: e.RetryAfter, Sent: e.Sent, Err: e.Err,
+	return &Error{Class: e.Class, By: byNeither, RetryAfter: e.RetryAfter, Sent: first.Sent || second.Sent, Refused: first.NotBegun() && second.NotBegun(), Err: e.Err,
 		Message: fmt.Sprintf("%s: %s; %s: %s", c.credentials[0].section, first.describe(half), c.credentials[1].section, second.describe(half))}
 }
 

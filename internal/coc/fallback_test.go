@@ -95,6 +95,69 @@ func TestFallback_otherRefusals(t *testing.T) {
 	}
 }
 
+// A proxy on the way may answer with its own page after COC has acted. What acts is
+// repeated only where COC itself has refused it.
+func TestFallback_repeatsWhatActsOnlyAfterCOCsOwnRefusal(t *testing.T) {
+	const taken, notBegun, unknown = "taken", "not begun", "unknown"
+	for fault, want := range map[string]struct {
+		requests, tickets int
+		outcome           string
+	}{
+		"403,times=1":            {2, 1, taken}, // by the second
+		"401,times=1":            {2, 1, taken},
+		"401":                    {2, 0, notBegun},
+		"400,times=1":            {1, 0, notBegun},
+		"html,403,after,times=1": {1, 1, unknown},
+		"html,401,after,times=1": {1, 1, unknown},
+		"html,302,after,times=1": {1, 1, unknown},
+		"html,400,after,times=1": {1, 1, unknown},
+		"500,after,times=1":      {1, 1, unknown},
+	} {
+		t.Run(fault, func(t *testing.T) {
+			c := newCloud(t, coctest.Options{})
+			c.SetAccessKeys(oldKeys, newKeys)
+			faults(fault)(c)
+			_, _, err := c.overlapping().CreateIncident(t.Context(), newIncident())
+			got := want
+			got.requests, got.tickets, got.outcome = c.Requests().Requests, len(c.Incidents()), taken
+			if e := asError(t, err); e != nil {
+				got.outcome = map[bool]string{true: notBegun, false: unknown}[e.NotBegun()]
+			}
+			if got != want {
+				t.Errorf("%+v, want %+v: %v", got, want, err)
+			}
+		})
+	}
+}
+
+// So it is with one credential that could be had anew.
+func TestClient_repeatsWhatActsOnlyAfterCOCsOwnRefusal(t *testing.T) {
+	for fault, requests := range map[string]int{"401,times=1": 2, "html,401,after,times=1": 1} {
+		c := newCloud(t, coctest.Options{})
+		client := c.client(c.config(byToken()))
+		c.takes(client)
+		c.advance(time.Hour)
+		before := c.Requests().Requests
+		faults(fault)(c)
+		_, _, err := client.CreateIncident(t.Context(), newIncident())
+		if n := c.Requests().Requests - before; n != requests || (err == nil) != (requests == 2) || len(c.Incidents()) != 1 {
+			t.Errorf("%s: %d requests, %d tickets, %v", fault, n, len(c.Incidents()), err)
+		}
+	}
+}
+
+// The first credential may have left a byte behind, whatever the second has met.
+func TestFallback_tellsWhetherAnyMayHaveBeenSent(t *testing.T) {
+	c := newCloud(t, coctest.Options{})
+	cfg := c.config(byKeys())
+	cfg.AuthFallback = byToken()
+	faults("503,on=/v3/auth/tokens")(c)
+	c.SetAccessKeys()
+	if e := c.refusal(c.client(cfg), coc.Network); !e.Sent || !e.NotBegun() {
+		t.Errorf("%v: sent %v, not begun %v", e, e.Sent, e.NotBegun())
+	}
+}
+
 // What the second credential meets is the result, unless it is refused as well.
 func TestFallback_theSecondMeetsTrouble(t *testing.T) {
 	c := newCloud(t, coctest.Options{})

@@ -118,10 +118,9 @@ func listed(s string) []string {
 const opCreateIncident = "create incident"
 
 // CreateIncident opens an incident ticket and returns its number. Each success
-// is a ticket of its own that pages people: after an error that is Sent and of
-// class Retry nobody knows whether there is one, and the caller must look before
-// it tries again (coc-api.md 3.3). What breaks a limit is refused without a
-// request.
+// is a ticket of its own that pages people: after an error that is not NotBegun
+// nobody knows whether there is one, and the caller must look before it tries
+// again (coc-api.md 3.3). What breaks a limit is refused without a request.
 func (c *Client) CreateIncident(ctx context.Context, in NewIncident) (num, requestID string, err error) {
 	if err := in.Check(); err != nil {
 		return "", "", err

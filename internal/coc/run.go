@@ -170,10 +170,10 @@ func (r Run) body() runBody {
 const opExecuteScript = "execute script"
 
 // ExecuteScript starts the run and returns the id of its order. Each success is
-// a run of its own: after an error that is Sent and of class Retry nobody knows
-// whether it runs, and only the list of orders can tell (coc-api.md 3.7). A 204,
-// with which COC may refuse a run, is such an error. What breaks a limit is
-// refused without a request.
+// a run of its own: after an error that is not NotBegun nobody knows whether it
+// runs, and only the list of orders can tell (coc-api.md 3.7). A 204, with which
+// COC may refuse a run, is such an error. What breaks a limit is refused without a
+// request.
 func (c *Client) ExecuteScript(ctx context.Context, r Run) (order, requestID string, err error) {
 	if err := r.Check(); err != nil {
 		return "", "", err

@@ -171,17 +171,10 @@ func (w *work) outcome(ctx context.Context, order, requestID string, err error) 
 	return false, w.change(ctx, func(tx *store.Tx, r *Run) error { return w.s.toDoubt(tx, r, why) })
 }
 
-// definite are the answers that COC gives before it begins anything
-// (reliability.md 3.3), if it is COC who gives them: it names a code.
-var definite = []int{400, 401, 403, 404, 429}
-
 // notBegun says whether it is certain that COC has begun nothing.
 func notBegun(err error) bool {
 	var e *coc.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	return !e.Sent || e.Code != "" && e.Class != coc.Retry && slices.Contains(definite, e.Status)
+	return errors.As(err, &e) && e.NotBegun()
 }
 
 // begun notes the order. One that is another run's is no proof of this one.
