@@ -21,8 +21,8 @@ func (w *work) act(ctx context.Context, step Step) (string, error) {
 		return "", err
 	}
 	requestID, err := w.in.o.COC.HandleIncident(ctx, action)
-	switch class := classOf(err); {
-	case class == coc.Permanent, class == coc.NotFound, class == coc.Conflict:
+	switch {
+	case refuses(classOf(err)):
 		return "", w.tooEarly(ctx, step, err)
 	case err != nil && mayHaveActed(err):
 		return "", err
@@ -74,7 +74,9 @@ func (w *work) tooEarly(ctx context.Context, step Step, refusal error) error {
 			if r.Early.IsZero() {
 				r.Early = now
 			}
-			r.notActed()
+			if !mayHaveActed(refusal) {
+				r.notActed()
+			}
 			r.NotUntil = now.Add(pace)
 			r.note(now, "refused", refusal.Error())
 		}))
@@ -96,8 +98,8 @@ func (w *work) remark(ctx context.Context, step Step) (requestID string, err err
 	} else {
 		err, outcome = ErrIdle, "remark left out: there are enough"
 	}
-	switch class := classOf(err); {
-	case class == coc.Permanent, class == coc.NotFound, class == coc.Conflict:
+	switch {
+	case refuses(classOf(err)):
 		w.in.o.Log.Warn("remark refused", zap.String("rule", w.rule.name), zap.String("number", w.s.Record.Number), zap.Error(err))
 		outcome, err = "remark refused: "+err.Error(), ErrIdle
 	case err != nil && !errors.Is(err, ErrIdle):

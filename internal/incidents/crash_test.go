@@ -39,7 +39,8 @@ type life struct {
 	clock  *testClock
 	sim    *coctest.Server
 	client *coc.Client
-	blind  bool // the negative control: looks find nothing
+	blind  bool          // the negative control: looks find nothing
+	over   incidents.COC // what stands before client; nil = the life itself
 
 	points, killAt int // a kill happens at this one; 0 = none
 
@@ -153,12 +154,16 @@ func (l *life) open() {
 			l.t.Fatal(err)
 		}
 	}
-	l.follow(l)
+	if l.over == nil {
+		l.over = l
+	}
+	l.follow(l.over)
 }
 
-// follow compiles the rule of the story, over the given COC.
+// follow compiles the rule of the story, over the given COC, which stays for all lives.
 func (l *life) follow(over incidents.COC) {
 	l.t.Helper()
+	l.over = over
 	cfg := incidents.DefaultConfig()
 	cfg.GroupBy, cfg.Creator, cfg.Assignee = []string{"alertname"}, "user", &render.Field{Value: new("user")}
 	var err error

@@ -15,11 +15,10 @@ import (
 // create opens the ticket. The intent is synced first: from then on only an
 // answer that says so, or looks that found nothing, can tell that there is none.
 func (w *work) create(ctx context.Context) (string, error) {
-	r := w.s.Record
-	if !r.Failing.IsZero() && w.s.Now.Sub(r.Failing) > w.in.o.GiveUpAfter {
+	if w.failsForTooLong() {
 		return "", w.giveUp(ctx)
 	}
-	ticket, err := w.rule.ticket(w.view(), r.Mark, w.s.Crowd.Level)
+	ticket, err := w.rule.ticket(w.view(), w.s.Record.Mark, w.s.Crowd.Level)
 	if err != nil {
 		return "", err
 	}
@@ -39,29 +38,40 @@ func (w *work) create(ctx context.Context) (string, error) {
 	return requestID, w.set(ctx, func(r *Record) { w.opened(r, num, w.s.Now) })
 }
 
-// giveUp stops creating what COC never answers about, until there is news.
+func (w *work) failsForTooLong() bool {
+	since := w.s.Record.Failing
+	return !since.IsZero() && w.s.Now.Sub(since) > w.in.o.GiveUpAfter
+}
+
+// giveUp stops creating, or looking for, what COC never tells about, until there is news.
 func (w *work) giveUp(ctx context.Context) error {
 	since := w.s.Record.Failing
 	if err := w.set(ctx, func(r *Record) { r.Failing = time.Time{} }); err != nil {
 		return err
 	}
-	return &Refused{Code: "gave_up", Text: fmt.Sprintf("rule %q: COC has not answered the create of the incident since %s; see in its console whether there is one with %s in its title",
+	return &Refused{Code: "gave_up", Text: fmt.Sprintf("rule %q: COC has not told since %s whether it has opened the incident; see in its console whether there is one with %s in its title",
 		w.rule.name, since.UTC().Format(time.RFC3339), w.s.Record.Mark)}
 }
 
 // notCreated takes the intent back where it is certain that COC has not acted on
-// it (coc-api.md 1.5). The caller gets COC's error either way.
+// it (coc-api.md 1.5). Else the time in which COC may show the ticket begins now,
+// however long the call has waited for its turn.
 func (w *work) notCreated(ctx context.Context, err error) error {
+	now, doubt := w.in.o.Now(), mayHaveActed(err)
 	noted := w.set(ctx, func(r *Record) {
-		r.note(w.s.Now, "not opened", err.Error())
-		if mayHaveActed(err) {
-			if r.Failing.IsZero() {
-				r.Failing = w.s.Now
-			}
-			return
+		r.note(now, "not opened", err.Error())
+		switch {
+		case !doubt:
+			r.State, r.Intent, r.LookFirst = Pending, time.Time{}, false
+		case r.Failing.IsZero():
+			r.Intent, r.Failing = now, now
+		default:
+			r.Intent = now
 		}
-		r.State, r.Intent, r.LookFirst = Pending, time.Time{}, false
 	})
+	if doubt {
+		err = noRefusal(err)
+	}
 	return errors.Join(err, noted)
 }
 
@@ -69,7 +79,24 @@ func (w *work) notCreated(ctx context.Context, err error) error {
 // the call failed.
 func mayHaveActed(err error) bool {
 	var e *coc.Error
-	return !errors.As(err, &e) || e.Sent && e.Class == coc.Retry
+	return !errors.As(err, &e) || !e.NotBegun()
+}
+
+// noRefusal makes of what looks as if COC would never take it, but may be the word
+// of a proxy, an error that is tried again: the next try looks first.
+func noRefusal(err error) error {
+	var e *coc.Error
+	if !errors.As(err, &e) || !refuses(e.Class) {
+		return err
+	}
+	again := *e
+	again.Class = coc.Retry
+	return &again
+}
+
+// refuses says that a repeat of the same would meet the same.
+func refuses(class coc.Class) bool {
+	return class == coc.Permanent || class == coc.NotFound || class == coc.Conflict
 }
 
 func (w *work) opened(r *Record, num string, at time.Time) {
@@ -84,7 +111,11 @@ func (w *work) opened(r *Record, num string, at time.Time) {
 // number of is adopted, whatever became of it meanwhile.
 func (w *work) look(ctx context.Context) (string, error) {
 	found, err := w.find(ctx)
-	if err != nil {
+	var cut *cutShort
+	switch {
+	case errors.As(err, &cut):
+		return "", w.undecided(ctx, cut)
+	case err != nil:
 		return "", err
 	}
 	return "", w.set(ctx, func(r *Record) {
@@ -101,8 +132,25 @@ func (w *work) look(ctx context.Context) (string, error) {
 			r.note(w.s.Now, "looked", "there is no ticket")
 		default:
 			r.Looks++
+			r.NotUntil = w.s.Now.Add(lookPause)
 			r.note(w.s.Now, "looked", fmt.Sprintf("look %d found no ticket", r.Looks))
 		}
+	})
+}
+
+// undecided: the look has found nothing, and has not seen all. It says nothing about
+// how COC fares, and counts for nothing.
+func (w *work) undecided(ctx context.Context, why error) error {
+	if w.failsForTooLong() {
+		return w.giveUp(ctx)
+	}
+	now := w.in.o.Now()
+	return w.set(ctx, func(r *Record) {
+		if r.Failing.IsZero() {
+			r.Failing = now
+		}
+		r.NotUntil = now.Add(lookPause)
+		r.note(now, "looked", "the look proves nothing: "+why.Error())
 	})
 }
 
@@ -111,25 +159,45 @@ const (
 	maxPages = 100 // of one search; more tickets with one mark there cannot be
 )
 
-// find reads all pages and returns the oldest ticket with the mark; none has no Num.
+// cutShort is the error of a list that was not shown to its end.
+type cutShort struct{ seen, total int }
+
+func (c *cutShort) Error() string {
+	return fmt.Sprintf("COC shows %d of %d tickets and no way to the rest", c.seen, c.total)
+}
+
+// find reads all pages, up to one that is not full, and returns the oldest ticket
+// with the mark; none has no Num. What it has found is found, also where the rest
+// is not shown.
 func (w *work) find(ctx context.Context) (oldest coc.Incident, err error) {
-	r, seen := w.s.Record, 0
-	for range maxPages {
-		page, err := w.in.o.COC.ListIncidents(ctx, coc.IncidentQuery{TitleLike: r.Mark, Limit: pageSize, Offset: seen})
+	seen, total, full := 0, 0, true
+	for n := 0; full && n < maxPages; n++ {
+		page, err := w.in.o.COC.ListIncidents(ctx, coc.IncidentQuery{TitleLike: w.s.Record.Mark, Limit: pageSize, Offset: n * pageSize})
 		if err != nil {
 			return oldest, err
 		}
-		for _, one := range page.Incidents {
-			ours := strings.Contains(one.Title, r.Mark) && !slices.Contains(r.Earlier, one.Num)
-			if ours && (oldest.Num == "" || one.CreateTime < oldest.CreateTime) {
-				oldest = one
-			}
+		if n == 0 {
+			total = page.Total // later pages may count what has come since
 		}
-		if seen += pageSize; len(page.Incidents) == 0 || seen >= page.Total {
-			break
-		}
+		oldest = w.older(oldest, page.Incidents)
+		seen, full = seen+len(page.Incidents), len(page.Incidents) >= pageSize
+	}
+	if oldest.Num == "" && (full || seen < total) {
+		return oldest, &cutShort{seen, max(total, seen)}
 	}
 	return oldest, nil
+}
+
+// older is the oldest of these that carries the mark.
+func (w *work) older(oldest coc.Incident, all []coc.Incident) coc.Incident {
+	r := w.s.Record
+	for _, one := range all {
+		ours := strings.Contains(one.Title, r.Mark) && !slices.Contains(r.Earlier, one.Num)
+		if ours && (oldest.Num == "" || one.CreateTime < oldest.CreateTime) {
+			oldest = one
+		}
+	}
+	return oldest
 }
 
 // view is what the templates of the ticket see.

@@ -62,6 +62,9 @@ const (
 	// left; COC shows tickets late (coc-api.md 3.3 and 6).
 	firstLook  = 30 * time.Second
 	secondLook = 120 * time.Second
+	// lookPause is between two looks whatever the first was counted from: a
+	// process that died during the call cannot tell when that left.
+	lookPause = secondLook - firstLook
 
 	// settling is how long a step of ours may take to show, pace how often we
 	// look whether it does, and patience how long COC may refuse a step as too
@@ -133,7 +136,7 @@ func (s Situation) pending() Step {
 	case s.Now.Before(due):
 		return wait(due, "on hold")
 	case s.Record.LookFirst:
-		return Step{Act: Look, Why: "the alert is older than the store: there may be a ticket"}
+		return s.look(s.Now, "the alert is older than the store: there may be a ticket")
 	default:
 		return Step{Act: Create, Why: "fires"}
 	}
@@ -147,10 +150,8 @@ func (s Situation) opening() Step {
 		at = r.Intent.Add(secondLook)
 	}
 	switch {
-	case r.Looks < 2 && s.Now.Before(at):
-		return wait(at, "the outcome of the create is unknown; COC gets time to show the ticket")
 	case r.Looks < 2:
-		return Step{Act: Look, Why: "the outcome of the create is unknown"}
+		return s.look(at, "the outcome of the create is unknown")
 	case s.quiet():
 		return Step{Act: End, Why: "no ticket was found, and all members have recovered"}
 	case s.Changed:
@@ -160,6 +161,14 @@ func (s Situation) opening() Step {
 	default:
 		return wait(s.Crowd.Next, "behind the fence")
 	}
+}
+
+// look turns a time into Look or Wait, but not before the record allows it.
+func (s Situation) look(at time.Time, why string) Step {
+	if at = later(at, s.Record.NotUntil); at.After(s.Now) {
+		return wait(at, why)
+	}
+	return Step{Act: Look, Why: why}
 }
 
 // atWork: there is a ticket that is neither solved nor closed as far as we know.
