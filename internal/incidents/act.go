@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/cocbridge/cocbridge/internal/coc"
+	"github.com/cocbridge/cocbridge/internal/store"
 )
 
 // act takes a step of COC's workflow on a ticket that was just read.
@@ -17,7 +18,10 @@ func (w *work) act(ctx context.Context, step Step) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := w.set(ctx, func(r *Record) { r.Tried, r.Acted, r.From = action.Key, w.s.Now, w.s.Ticket.Status }); err != nil {
+	if err := w.changeIf(ctx, step, func(_ *store.Tx, r *Record) error {
+		r.Tried, r.Acted, r.From = action.Key, w.s.Now, w.s.Ticket.Status
+		return nil
+	}); err != nil {
 		return "", err
 	}
 	requestID, err := w.in.o.COC.HandleIncident(ctx, action)
@@ -32,8 +36,19 @@ func (w *work) act(ctx context.Context, step Step) (string, error) {
 	return requestID, w.set(ctx, func(r *Record) { w.enter(r, to, step.Why) })
 }
 
-// notActed takes back that a step was about to be taken.
-func (r *Record) notActed() { r.Tried, r.Acted = "", time.Time{} }
+// notActed takes back that a step was about to be taken. What fired meanwhile did
+// so in a ticket that is not solved.
+func (r *Record) notActed() {
+	r.Tried, r.Acted = "", time.Time{}
+	if !r.ended() {
+		r.Again = nil
+	}
+}
+
+// lapsed: the last step may have left, but the ticket goes on looking as before.
+func (r *Record) lapsed(now time.Time) bool {
+	return !r.Acted.IsZero() && r.Status == r.From && !now.Before(r.Acted.Add(settling))
+}
 
 // action is the call for a step, and the state it leads to.
 func (w *work) action(step Step) (a coc.IncidentAction, to State, err error) {

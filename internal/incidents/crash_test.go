@@ -44,6 +44,10 @@ type life struct {
 
 	points, killAt int // a kill happens at this one; 0 = none
 
+	rule     func(*incidents.Config) // changes the rule of the story; nil = as it is
+	inFlight uint64                  // the task that is worked on
+	update   func()                  // comes before the next commit
+
 	store *store.Store
 	stop  func()
 	in    *incidents.Incidents
@@ -78,6 +82,9 @@ func (l *life) point() {
 
 func (l *life) Update(ctx context.Context, f func(*store.Tx) error) error {
 	l.point()
+	if l.update != nil {
+		l.update()
+	}
 	err := l.store.Update(ctx, f)
 	l.point()
 	return err
@@ -133,7 +140,10 @@ func put(tx *store.Tx, group, _ string, due time.Time) (uint64, error) {
 	return id, tx.Put(tasks, binary.BigEndian.AppendUint64(nil, id), append(value, group...))
 }
 
-func cancel(tx *store.Tx, id uint64) (bool, error) {
+func (l *life) cancel(tx *store.Tx, id uint64) (bool, error) {
+	if id == l.inFlight {
+		return false, nil
+	}
 	return true, tx.Delete(tasks, binary.BigEndian.AppendUint64(nil, id))
 }
 
@@ -147,7 +157,7 @@ func (l *life) open() {
 	ctx, end := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	l.store = s
+	l.store, l.inFlight = s, 0
 	l.stop = func() {
 		end()
 		if err := errors.Join(<-ended, s.Close()); err != nil {
@@ -166,11 +176,14 @@ func (l *life) follow(over incidents.COC) {
 	l.over = over
 	cfg := incidents.DefaultConfig()
 	cfg.GroupBy, cfg.Creator, cfg.Assignee = []string{"alertname"}, "user", &render.Field{Value: new("user")}
+	if l.rule != nil {
+		l.rule(&cfg)
+	}
 	var err error
 	l.in, err = incidents.New(incidents.Options{
 		Rules: []incidents.Rule{{Name: "page", Incident: &cfg}}, Application: &render.Field{Value: new("app")},
 		Fence: time.Minute, History: time.Hour, GiveUpAfter: time.Hour,
-		Store: l, COC: over, Put: put, Cancel: cancel,
+		Store: l, COC: over, Put: put, Cancel: l.cancel,
 		Metrics: incidents.NewMetrics(prometheus.NewRegistry()), Log: zap.NewNop(), Now: l.clock.Now,
 	})
 	if err != nil {
@@ -253,6 +266,8 @@ func (l *life) next() (id uint64, group string, due time.Time) {
 
 // work is what the forwarder does with a task: an error of COC is tried again.
 func (l *life) work(id uint64, group string) {
+	l.inFlight = id
+	defer func() { l.inFlight = 0 }()
 	_, err := l.in.Do(l.t.Context(), group)
 	var e *coc.Error
 	again := errors.As(err, &e)

@@ -25,9 +25,10 @@ func (w *work) create(ctx context.Context) (string, error) {
 	if err := ticket.Check(); err != nil {
 		return "", err
 	}
-	if err := w.set(ctx, func(r *Record) {
+	if err := w.changeIf(ctx, Step{Act: Create}, func(_ *store.Tx, r *Record) error {
 		r.Intent, r.Looks, r.Level, r.Assignee = w.s.Now, 0, ticket.Level, ticket.Assignee
 		w.enter(r, Opening, ticket.Title)
+		return nil
 	}); err != nil {
 		return "", err
 	}

@@ -147,6 +147,22 @@ func (w *work) set(ctx context.Context, f func(*Record)) error {
 	return w.change(ctx, func(_ *store.Tx, r *Record) error { f(r); return nil })
 }
 
+// changeIf is change for a step that rests on what the members do: it is taken only
+// if it is still the next one with all that came since it was planned.
+func (w *work) changeIf(ctx context.Context, step Step, f func(*store.Tx, *Record) error) error {
+	return w.change(ctx, func(tx *store.Tx, r *Record) error {
+		s := w.s
+		s.Record, s.Now = r, w.in.o.Now()
+		s.Crowd = crowdOf(tx, r, s.Now)
+		if next := plan(s); next.Act != step.Act || next.State != step.State {
+			return ErrIdle
+		}
+		w.s.Crowd, w.s.Now = s.Crowd, s.Now
+		r.observe(s.Crowd)
+		return f(tx, r)
+	})
+}
+
 // ask reads the ticket.
 func (w *work) ask(ctx context.Context) error {
 	r := w.s.Record
@@ -169,6 +185,9 @@ func (w *work) ask(ctx context.Context) error {
 			r.note(w.s.Now, "ticket", string(w.s.Ticket.Status))
 		}
 		r.Status, r.Read = w.s.Ticket.Status, w.s.Now
+		if r.lapsed(w.s.Now) {
+			r.notActed()
+		}
 	})
 }
 
@@ -191,14 +210,8 @@ func (w *work) take(ctx context.Context, step Step) (string, error) {
 	switch step.Act {
 	case Wait:
 		return "", w.rest(ctx, step)
-	case Note:
-		return "", idle(w.set(ctx, func(r *Record) { w.enter(r, step.State, step.Why) }))
-	case Forget:
-		return "", idle(w.set(ctx, func(r *Record) { r.Again = nil; r.note(w.s.Now, "fires again", step.Why) }))
-	case Begin:
-		return "", idle(w.change(ctx, w.beginAgain))
-	case End:
-		return "", idle(w.set(ctx, func(r *Record) { w.enter(r, Over, step.Why) }))
+	case Note, Forget, Begin, End:
+		return "", idle(w.changeIf(ctx, step, func(tx *store.Tx, r *Record) error { return w.write(tx, r, step) }))
 	case Look:
 		return w.look(ctx)
 	case Create:
@@ -208,6 +221,22 @@ func (w *work) take(ctx context.Context, step Step) (string, error) {
 	default:
 		return w.act(ctx, step)
 	}
+}
+
+// write does a step that tells COC nothing.
+func (w *work) write(tx *store.Tx, r *Record, step Step) error {
+	switch step.Act {
+	case Note:
+		w.enter(r, step.State, step.Why)
+	case Forget:
+		r.Again = nil
+		r.note(w.s.Now, "fires again", step.Why)
+	case Begin:
+		return w.beginAgain(tx, r)
+	default:
+		w.enter(r, Over, step.Why)
+	}
+	return nil
 }
 
 // idle: the step told COC nothing, so it says nothing about how COC fares.
@@ -237,7 +266,8 @@ func (w *work) enter(r *Record, to State, why string) {
 		if r.Accepted.IsZero() {
 			r.Accepted = now
 		}
-		r.Solved, r.Again = time.Time{}, nil
+		r.Solved = time.Time{}
+		w.heard(r)
 	case Solved:
 		if r.State != Solved {
 			r.Solved = now
@@ -245,7 +275,7 @@ func (w *work) enter(r *Record, to State, why string) {
 		r.Ours = r.State != Solved && r.Tried == coc.CommitSolution
 	case Closed, Rejected:
 		r.Ours = r.State == Solved && r.Tried == coc.ConfirmIncident
-		r.Again = nil
+		w.heard(r)
 		if w.s.Crowd.Firing == 0 && r.Quiet.IsZero() {
 			r.Quiet = now
 		}
@@ -256,13 +286,18 @@ func (w *work) enter(r *Record, to State, why string) {
 	r.State, r.NotUntil, r.Early = to, time.Time{}, time.Time{}
 }
 
+// heard drops the member that fired again when the step was planned. One that came
+// later, while COC acted, stays for the next step.
+func (w *work) heard(r *Record) {
+	if known := w.s.Record.Again; known != nil && r.Again != nil && known.At.Equal(r.Again.At) {
+		r.Again = nil
+	}
+}
+
 // beginAgain ends the episode and begins the next with the member that fired
 // again, and all others that fire.
 func (w *work) beginAgain(tx *store.Tx, old *Record) error {
 	again := old.Again
-	if again == nil {
-		return ErrIdle
-	}
 	task, due := old.Task, old.Due
 	w.enter(old, Over, "fires again: a new episode")
 	old.Task = 0

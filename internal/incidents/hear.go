@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cocbridge/cocbridge/internal/alert"
+	"github.com/cocbridge/cocbridge/internal/coc"
 	"github.com/cocbridge/cocbridge/internal/store"
 )
 
@@ -49,7 +50,7 @@ func (in *Incidents) fires(tx *store.Tx, r *rule, a *alert.Alert) error {
 			return err
 		}
 	}
-	if began && rec.ended() && rec.Again == nil && !rec.Quiet.IsZero() {
+	if began && (rec.ended() || rec.solving()) && rec.Again == nil && !rec.Quiet.IsZero() {
 		rec.Again = &Again{At: now, Alert: *a}
 		return in.wake(tx, rec, now, true)
 	}
@@ -60,6 +61,9 @@ func (in *Incidents) fires(tx *store.Tx, r *rule, a *alert.Alert) error {
 func (r *Record) ended() bool {
 	return r.State == Solved || r.State == Closed || r.State == Rejected
 }
+
+// solving: our solution may have left, and is not known to stand in the ticket.
+func (r *Record) solving() bool { return r.State == Accepted && r.Tried == coc.CommitSolution }
 
 // episode returns the group's record, a new one when none is under way. A
 // damaged record is replaced; the new one looks for the ticket before it opens one.
