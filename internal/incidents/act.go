@@ -129,10 +129,7 @@ func (w *work) remark(ctx context.Context, step Step) (requestID string, err err
 
 // remarked keeps a topic from being remarked twice.
 func (w *work) remarked(r *Record, about topic) {
-	if r.Told == nil {
-		r.Told = map[topic]time.Time{}
-	}
-	r.Told[about] = w.s.Now
+	r.tell(about, w.s.Now)
 	r.Remarks++
 	switch about {
 	case levelRaised:
@@ -140,6 +137,14 @@ func (w *work) remarked(r *Record, about topic) {
 	case firesAgain:
 		r.Again = nil
 	}
+}
+
+// tell notes that a topic needs no remark any more.
+func (r *Record) tell(about topic, now time.Time) {
+	if r.Told == nil {
+		r.Told = map[topic]time.Time{}
+	}
+	r.Told[about] = now
 }
 
 // remarkText is for people who look at the ticket at night.

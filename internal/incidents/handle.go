@@ -261,20 +261,22 @@ func (w *work) enter(r *Record, to State, why string) {
 	r.note(now, string(to), why)
 	switch to {
 	case Open:
-		r.Ended = time.Time{}
+		r.Ended, r.Ours = time.Time{}, false
+		r.past(r.Tried)
 	case Accepted:
 		if r.Accepted.IsZero() {
 			r.Accepted = now
 		}
-		r.Solved = time.Time{}
-		w.heard(r)
+		w.reopened(r)
 	case Solved:
 		if r.State != Solved {
 			r.Solved = now
 		}
 		r.Ours = r.State != Solved && r.Tried == coc.CommitSolution
+		r.past(coc.ConfirmIncident)
 	case Closed, Rejected:
 		r.Ours = r.State == Solved && r.Tried == coc.ConfirmIncident
+		r.past(coc.CommitSolution)
 		w.heard(r)
 		if w.s.Crowd.Firing == 0 && r.Quiet.IsZero() {
 			r.Quiet = now
@@ -284,6 +286,25 @@ func (w *work) enter(r *Record, to State, why string) {
 		r.Ended, r.Again = now, nil
 	}
 	r.State, r.NotUntil, r.Early = to, time.Time{}, time.Time{}
+}
+
+// reopened: the ticket is at work, for the first time or again. Where nothing fires,
+// a person has a reason to take a solution back that we do not know: the next one is
+// theirs.
+func (w *work) reopened(r *Record) {
+	if r.State == Solved && w.s.Crowd.Firing == 0 {
+		r.tell(recovered, w.s.Now)
+	}
+	r.Solved, r.Ours = time.Time{}, false
+	r.past(coc.CommitSolution)
+	w.heard(r)
+}
+
+// past: what the ticket shows from now on is not the doing of this step of ours.
+func (r *Record) past(step coc.OperateKey) {
+	if r.Tried == step {
+		r.Tried, r.Acted = "", time.Time{}
+	}
 }
 
 // heard drops the member that fired again when the step was planned. One that came

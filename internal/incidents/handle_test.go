@@ -163,3 +163,81 @@ func TestDo_recoversBeforeTheIntentIsWritten(t *testing.T) {
 	l.pass(time.Minute)
 	l.wantTickets(0)
 }
+
+// edit sets the status of the first ticket, as a person does.
+func (l *life) edit(status string) {
+	l.t.Helper()
+	must(l.t, l.sim.EditIncident(l.sim.Incidents()[0].Num, func(i *coctest.Incident) { i.Status = status }))
+}
+
+func (l *life) wantStatus(status string) {
+	l.t.Helper()
+	if got := l.sim.Incidents()[0].Status; got != status {
+		l.t.Errorf("the ticket is %s, want %s", got, status)
+	}
+}
+
+// A person has taken our solution back: the ticket stays theirs, and is the one for
+// what fires next, however late.
+func TestDo_aSolutionTakenBackKeepsItsTicket(t *testing.T) {
+	for name, rule := range map[string]func(*incidents.Config){
+		"by default": nil, "with refire: new": func(c *incidents.Config) { c.Refire.Do = "new" }, "with confirm: solved": func(c *incidents.Config) { c.Confirm.When = "solved" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLife(t, coctest.Fault{})
+			l.solved()
+			l.edit(coctest.IncidentAcknowledged)
+			l.under(rule)
+			l.pass(3 * time.Hour)
+			l.wantStatus(coctest.IncidentAcknowledged) // not solved over again
+			disk := critical("Disk", l.clock.Now())
+			l.hear(disk)
+			l.pass(time.Minute)
+			l.wantTickets(1)
+			l.hear(over(disk, l.clock.Now()))
+			l.pass(time.Hour)
+			l.wantTickets(1)
+			if s := l.sim.Incidents()[0].Status; s == coctest.IncidentAcknowledged {
+				t.Error("nobody solves what has fired since")
+			}
+		})
+	}
+}
+
+// What a person solves after that is not confirmed by us.
+func TestDo_doesNotConfirmAPersonsSolution(t *testing.T) {
+	l := newLife(t, coctest.Fault{})
+	l.solved()
+	l.under(confirms)
+	net := critical("Disk", l.clock.Now())
+	net.Labels["instance"], net.Fingerprint = "other", "other"
+	l.hear(net) // so it is not confirmed
+	l.edit(coctest.IncidentAcknowledged)
+	l.pass(3 * time.Minute)
+	l.edit(coctest.IncidentResolved)
+	l.pass(40 * time.Minute)
+	l.hear(over(net, l.clock.Now()))
+	l.pass(10 * time.Minute)
+	l.wantStatus(coctest.IncidentResolved)
+	if r := l.of(net); r.State != incidents.Solved || r.Ours {
+		t.Errorf("%s, ours %v", r.State, r.Ours)
+	}
+}
+
+func TestDo_unsolvesOnlyItsOwnSolution(t *testing.T) {
+	l := newLife(t, coctest.Fault{})
+	l.under(func(c *incidents.Config) { c.Refire.Do = "unsolve" })
+	disk := critical("Disk", l.clock.Now())
+	l.hear(disk)
+	l.pass(2 * time.Minute)
+	l.edit(coctest.IncidentResolved)
+	l.pass(2 * time.Minute)
+	l.hear(over(disk, l.clock.Now()))
+	l.pass(2 * time.Minute)
+	l.again("Disk")
+	l.pass(2 * time.Minute)
+	l.wantStatus(coctest.IncidentResolved)
+	if n := len(l.sim.Incidents()[0].Remarks); n != 1 {
+		t.Errorf("%d remarks", n)
+	}
+}

@@ -313,7 +313,30 @@ func (s Situation) solved() Step {
 	case s.Now.Before(over):
 		return wait(over, "remembered in case it fires again")
 	default:
+		return s.ending()
+	}
+}
+
+// ending: the ticket is forgotten, unless a person has taken the solution back: then
+// it is the one for what fires next.
+func (s Situation) ending() Step {
+	switch {
+	case s.Ticket.Status == "":
+		return s.before(s.Now, "the solution may have been taken back")
+	case s.takenBack():
+		return Step{Act: Note, State: Accepted, Why: "a person has taken the solution back"}
+	default:
 		return Step{Act: End, Why: "solved"}
+	}
+}
+
+// takenBack: the ticket was solved, and is at work again.
+func (s Situation) takenBack() bool {
+	switch s.Ticket.Status {
+	case coc.StatusResolved, coc.StatusCompleted, coc.StatusRejected, gone:
+		return false
+	default:
+		return true
 	}
 }
 
@@ -321,27 +344,24 @@ func (s Situation) solved() Step {
 func (s Situation) again() Step {
 	r, do := s.Record, s.Rule.Refire.Do
 	switch {
-	case r.Again.At.After(r.Solved.Add(time.Duration(s.Rule.Refire.Within))):
-		return Step{Act: Begin, Why: "fires again, later than refire.within"}
-	case do == newOne:
-		return Step{Act: Begin, Why: "fires again"}
 	case s.Ticket.Status == "":
 		return s.before(s.Now, "fires again")
 	case s.unsettled():
 		return wait(s.Now.Add(pace), "the last step does not show yet")
-	}
-	switch s.Ticket.Status {
-	case coc.StatusCompleted, gone:
-		return Step{Act: Begin, Why: "fires again, and the old ticket is closed for good"}
-	case coc.StatusRejected:
-		return Step{Act: Note, State: Rejected, Why: "a person has rejected it"}
-	case coc.StatusResolved:
-		if do == unsolve && !s.Ticket.Reassigned {
-			return Step{Act: Unsolve, Why: "fires again"}
-		}
-		return Step{Act: Remark, Topic: firesAgain, Why: "fires again"}
-	default: // a person has taken the solution back
+	case s.takenBack():
 		return Step{Act: Note, State: Accepted, Why: "it is being worked on again"}
+	case r.Again.At.After(r.Solved.Add(time.Duration(s.Rule.Refire.Within))):
+		return Step{Act: Begin, Why: "fires again, later than refire.within"}
+	case do == newOne:
+		return Step{Act: Begin, Why: "fires again"}
+	case s.Ticket.Status == coc.StatusRejected:
+		return Step{Act: Note, State: Rejected, Why: "a person has rejected it"}
+	case s.Ticket.Status != coc.StatusResolved:
+		return Step{Act: Begin, Why: "fires again, and the old ticket is closed for good"}
+	case do == unsolve && r.Ours && !s.Ticket.Reassigned:
+		return Step{Act: Unsolve, Why: "fires again"}
+	default:
+		return Step{Act: Remark, Topic: firesAgain, Why: "fires again"}
 	}
 }
 
@@ -359,7 +379,9 @@ func (s Situation) confirm() Step {
 		return Step{Act: Confirm, Why: "solved"}
 	case s.Ticket.Status == coc.StatusCompleted:
 		return Step{Act: Note, State: Closed, Why: "it is completed"}
-	default: // a person has taken the solution back, or the ticket over
+	case s.takenBack():
+		return Step{Act: Note, State: Accepted, Why: "a person has taken the solution back"}
+	default: // a person has taken the ticket over, or ended it otherwise
 		return Step{Act: Note, State: Solved, Why: "a person works on it"}
 	}
 }

@@ -99,6 +99,10 @@ var goals = []named{
 	{"quiet 1h", quietFor(time.Hour)},
 	{"again, soon", again(time.Minute)},
 	{"again, late", again(0)},
+	{"quiet, remembered long enough", func(s *incidents.Situation) {
+		quietFor(time.Hour)(s)
+		s.Record.Solved = noon.Add(-time.Hour)
+	}},
 	{"fenced", func(s *incidents.Situation) {
 		s.Crowd = incidents.Crowd{Members: 1, QuietSince: noon.Add(-time.Hour), Next: noon.Add(time.Minute)}
 	}},
@@ -228,6 +232,8 @@ func TestPlan_neverDoesHarm(t *testing.T) {
 						"reads what was just read":                  step.Act == incidents.Read && s.Ticket.Status != "",
 						"waits for the past":                        step.Act == incidents.Wait && !step.At.IsZero() && !step.At.After(s.Now),
 						"begins an episode although the first runs": step.Act == incidents.Begin && s.Record.Again == nil,
+						"unsolves another's solution":               step.Act == incidents.Unsolve && !s.Record.Ours,
+						"forgets a ticket that is at work again":    slices.Contains([]incidents.Act{incidents.Begin, incidents.End}, step.Act) && s.Record.State == incidents.Solved && !ended(s.Ticket.Status),
 					} {
 						if wrong {
 							t.Errorf("%s; %s; %s; %s: %s %s", rule.name, state.name, goal.name, ticket.name, show(step), problem)
@@ -240,6 +246,11 @@ func TestPlan_neverDoesHarm(t *testing.T) {
 	if n < 10000 {
 		t.Errorf("only %d situations", n)
 	}
+}
+
+// ended: the ticket was read, and nobody works on it.
+func ended(s coc.IncidentStatus) bool {
+	return slices.Contains([]coc.IncidentStatus{coc.StatusResolved, coc.StatusCompleted, coc.StatusRejected, incidents.Gone}, s)
 }
 
 func TestMarked_keepsRoomForTheMark(t *testing.T) {
