@@ -84,6 +84,31 @@ func TestReplay_afterAMappingFix(t *testing.T) {
 	r.clean()
 }
 
+// COC was told of an earlier episode and its end. That says nothing about this one.
+func TestReplay_ofALaterEpisode(t *testing.T) {
+	r := newRig(t, "")
+	m := r.firing("Disk", time.Hour)
+	identified(&m, "00000000000000aa")
+	r.send(m)
+	r.arrived(0, "Disk alarm Minor")
+	r.send(resolve(m, r.clock.Now()))
+	r.arrived(1, "Disk ok Minor")
+	if err := r.reload(needsOwner); err != nil {
+		t.Fatal(err)
+	}
+	r.advance(time.Hour)
+	m.StartsAt = r.clock.Now()
+	r.send(m)
+	if err := r.reload(fixedOwner); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int{admin.Replayed: 1}, r.replay(admin.Replay{Select: admin.Select{All: true}, Remap: true})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	r.arrived(2, "Disk alarm Minor")
+	r.clean()
+}
+
 // history is what happened to the alarm, without times and request ids.
 func (r *rig) history(alarmID string) (list []string) {
 	r.t.Helper()

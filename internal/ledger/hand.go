@@ -56,11 +56,17 @@ func (e *Entry) overtakes(starts time.Time, r Replayed) string {
 		return "newer news of the alarm waits since " + stamp(e.Newest.At)
 	case e.StartsAt.After(starts):
 		return "a later episode has begun at " + stamp(e.StartsAt)
-	case r.Firing && !e.Firing:
+	case r.Firing && e.hasEnded(starts):
 		return "the episode has ended since"
 	default:
 		return ""
 	}
+}
+
+// hasEnded says whether the episode that began then is known to be over. A later one
+// than the newest that was accepted is not: a dead letter may be all there is of it.
+func (e *Entry) hasEnded(starts time.Time) bool {
+	return e.Over || !e.Firing && !starts.After(e.StartsAt)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

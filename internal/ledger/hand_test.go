@@ -27,7 +27,17 @@ func TestLedger_Replay(t *testing.T) {
 		"it has ended since, but force":          {func(b *book) { b.hear(firing(noon)); b.lose(); b.hear(resolved(noon, late)); b.confirm(2) }, firing(noon), noon, true, ""},
 		"a later episode fires":                  {func(b *book) { b.now = late; b.hear(firing(late)); b.confirm(1) }, firing(noon), noon, false, "a later episode has begun at 2026-11-21T13:00:00Z"},
 		"a later episode fires, it is a resolve": {func(b *book) { b.now = late; b.hear(firing(late)); b.confirm(1) }, resolved(noon, late), noon, false, "a later episode has begun at 2026-11-21T13:00:00Z"},
-		"newer news waits":                       {func(b *book) { b.now = late; b.hear(firing(noon)) }, firing(noon), noon, false, "newer news of the alarm waits since 2026-11-21T13:00:00Z"},
+		"an earlier episode has ended":           {func(b *book) { b.end(noon, late) }, firing(late.Add(time.Minute)), noon, false, ""},
+		"both episodes have ended": {func(b *book) {
+			b.end(noon, late)
+			b.hear(resolved(late.Add(time.Minute), late.Add(time.Hour)))
+		}, firing(late.Add(time.Minute)), noon, false, "the episode has ended since"},
+		"its only episode has ended, whatever the clock says": {func(b *book) {
+			end := resolved(noon, late)
+			end.Once = true
+			b.hear(end)
+		}, firing(late.Add(time.Minute)), late, false, "the episode has ended since"},
+		"newer news waits": {func(b *book) { b.now = late; b.hear(firing(noon)) }, firing(noon), noon, false, "newer news of the alarm waits since 2026-11-21T13:00:00Z"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBook(t, ledger.DefaultConfig())
@@ -45,6 +55,14 @@ func TestLedger_Replay(t *testing.T) {
 			})
 		})
 	}
+}
+
+// end tells COC of an episode and its end.
+func (b *book) end(from, to time.Time) {
+	b.hear(firing(from))
+	b.confirm(b.tasks)
+	b.hear(resolved(from, to))
+	b.confirm(b.tasks)
 }
 
 // A replayed task is one like every other: it counts as waiting, and keeps the
