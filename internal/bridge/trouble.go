@@ -34,6 +34,9 @@ const (
 	troubleEvery = 10 * time.Second
 	// gatePatience is how long a gate may be closed before that is trouble.
 	gatePatience = 5 * time.Minute
+	// repeatTrouble is how often trouble that lasts is told to the ledger again, as
+	// other senders repeat their alerts: it knows then that the alarm still fires.
+	repeatTrouble = 5 * time.Minute
 	// storeRelief is the part of the limit that the store must fall below before
 	// the trouble counts as over.
 	storeRelief = 0.9
@@ -43,6 +46,7 @@ const (
 type condition struct {
 	name, subject string
 	holds         bool
+	doubt         bool // nothing shows yet whether it holds, so what held still does
 	text          string
 }
 
@@ -60,6 +64,7 @@ type trouble struct {
 type holding struct {
 	condition
 	began time.Time
+	said  time.Time // when it was last told; zero = not since the start
 }
 
 // lookSoon asks for a look now. It does not block.
@@ -75,58 +80,59 @@ func (b *Bridge) troubling(ctx context.Context) error {
 }
 
 // checkTrouble compares what is wrong now with the last look, and tells of what
-// has begun or ended: in the log always, to COC if report_trouble is set.
+// has begun, lasts or ended: in the log always, to COC if report_trouble is set.
 func (b *Bridge) checkTrouble(ctx context.Context) error {
 	t := &b.trouble
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if err := b.adopt(); err != nil {
+		return err
+	}
 	now, err := b.conditions(ctx)
 	if err != nil {
 		return err
 	}
-	if t.holding == nil {
-		if err := b.adopt(ctx, now); err != nil {
-			return err
-		}
-	}
-	seen := map[string]bool{}
-	for _, c := range now {
-		seen[c.key()] = true
+	for _, c := range append(now, t.missingFrom(now)...) {
 		if err := b.compare(ctx, c); err != nil {
 			return err
 		}
 	}
-	for key, h := range t.holding {
-		if !seen[key] { // of a receiver or integration that is no longer configured
-			h.holds, h.text = false, "it is no longer configured"
-			if err := b.compare(ctx, h.condition); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return b.retract(ctx)
 }
 
 // adopt takes over what an earlier process has told.
-func (b *Bridge) adopt(ctx context.Context, all []condition) error {
-	identity, err := b.ownIdentity(ctx)
+func (b *Bridge) adopt() (err error) {
+	if b.trouble.holding == nil {
+		b.trouble.holding, err = b.toldTrouble()
+	}
+	return err
+}
+
+// missingFrom ends what is about a receiver or integration that is no longer configured.
+func (t *trouble) missingFrom(now []condition) (over []condition) {
+	for key, h := range t.holding {
+		if !slices.ContainsFunc(now, func(c condition) bool { return c.key() == key }) {
+			over = append(over, condition{name: h.name, subject: h.subject, text: "it is no longer configured"})
+		}
+	}
+	return over
+}
+
+// retract ends in COC what was told before report_trouble was turned off.
+func (b *Bridge) retract(ctx context.Context) error {
+	if b.live.Load().cfg.Delivery.ReportTrouble {
+		return nil
+	}
+	told, err := b.toldTrouble()
 	if err != nil {
 		return err
 	}
-	adopted := map[string]holding{}
-	for _, c := range all {
-		e, err := b.entry(ownAlarmID(identity, c.name, c.subject))
-		if errors.Is(err, store.ErrCorrupt) {
-			continue
-		}
-		if err != nil {
+	for _, h := range told {
+		h.holds, h.text = false, "delivery.report_trouble was turned off: whether it is over is only in the log"
+		if err := b.tellTrouble(ctx, h.condition, h.began); err != nil {
 			return err
 		}
-		if e != nil && e.Firing {
-			adopted[c.key()] = holding{condition: c, began: e.Began}
-		}
 	}
-	b.trouble.holding = adopted
 	return nil
 }
 
@@ -134,39 +140,76 @@ func ownAlarmID(identity, name, subject string) string {
 	return alert.Alert{Receiver: config.OwnReceiver, Fingerprint: own{name: name, subject: subject}.alert(identity, time.Time{}).Fingerprint}.AlarmID()
 }
 
-// compare acts on a change. What could not be stored is tried again at the next
-// look; what cannot be told at all is logged once.
+// compare acts on what has begun, lasts or is over. What could not be stored is tried
+// again at the next look.
 func (b *Bridge) compare(ctx context.Context, c condition) error {
 	was, held := b.trouble.holding[c.key()]
-	if c.holds == held {
+	if c.doubt {
+		c.holds = held
+	}
+	switch {
+	case c.holds && held:
+		return b.repeat(ctx, c, was)
+	case c.holds:
+		return b.begin(ctx, c)
+	case held:
+		return b.finish(ctx, c, was)
+	default:
 		return nil
 	}
-	if !held {
-		was.began = b.o.Now()
-	}
-	if err := b.tellTrouble(ctx, c, was.began); err != nil {
-		return err
-	}
-	if c.holds {
-		b.trouble.holding[c.key()] = holding{condition: c, began: was.began}
-		b.o.Log.Error("own trouble", zap.String("alert", c.name), zap.String("subject", c.subject), zap.String("err", c.text))
-	} else {
-		delete(b.trouble.holding, c.key())
-		b.o.Log.Info("own trouble is over", zap.String("alert", c.name), zap.String("subject", c.subject))
-	}
-	return nil
 }
 
-func (b *Bridge) tellTrouble(ctx context.Context, c condition, began time.Time) error {
-	if !b.live.Load().cfg.Delivery.ReportTrouble {
-		return nil
-	}
-	_, err := b.say(ctx, own{name: c.name, subject: c.subject, level: coc.Major, text: c.text, firing: c.holds, began: began, around: true})
+// begin logs once what cannot be told at all.
+func (b *Bridge) begin(ctx context.Context, c condition) error {
+	now := b.o.Now()
+	err := b.tellTrouble(ctx, c, now)
 	var u *unsaid
 	if errors.As(err, &u) {
 		b.o.Log.Error("own trouble cannot be told", zap.String("alert", c.name), zap.Error(err))
+	} else if err != nil {
+		return err
+	}
+	b.trouble.holding[c.key()] = holding{condition: c, began: now, said: now}
+	b.o.Log.Error("own trouble", zap.String("alert", c.name), zap.String("subject", c.subject), zap.String("err", c.text))
+	return nil
+}
+
+func (b *Bridge) finish(ctx context.Context, c condition, was holding) error {
+	if err := b.tellTrouble(ctx, c, was.began); err != nil {
+		return err
+	}
+	delete(b.trouble.holding, c.key())
+	b.o.Log.Info("own trouble is over", zap.String("alert", c.name), zap.String("subject", c.subject))
+	return nil
+}
+
+// repeat tells of what lasts, so that stale_after does not close it and COC hears of
+// it as often as of any other alarm.
+func (b *Bridge) repeat(ctx context.Context, c condition, was holding) error {
+	if b.o.Now().Sub(was.said) < b.repeatEvery() {
 		return nil
 	}
+	var u *unsaid
+	if err := b.tellTrouble(ctx, c, was.began); err != nil && !errors.As(err, &u) {
+		return err
+	}
+	was.condition, was.said = c, b.o.Now()
+	b.trouble.holding[c.key()] = was
+	return nil
+}
+
+func (b *Bridge) repeatEvery() time.Duration {
+	if stale := time.Duration(b.live.Load().cfg.Delivery.Ledger.StaleAfter); stale > 0 {
+		return min(repeatTrouble, stale/2)
+	}
+	return repeatTrouble
+}
+
+func (b *Bridge) tellTrouble(ctx context.Context, c condition, began time.Time) error {
+	if c.holds && !b.live.Load().cfg.Delivery.ReportTrouble {
+		return nil
+	}
+	_, err := b.say(ctx, own{name: c.name, subject: c.subject, level: coc.Major, text: c.text, firing: c.holds, began: began, trouble: true})
 	return err
 }
 
@@ -235,16 +278,29 @@ func (b *Bridge) ownAlarmIDs(identity string) []string {
 	return ids
 }
 
+// gateConditions: a gate that is open may not have been tried since the start or a
+// reload, so only an answer of COC ends the trouble. Without tasks, the gate of an
+// integration that is gone is no trouble.
 func (b *Bridge) gateConditions() (all []condition) {
+	keys := b.live.Load().keys
 	for _, g := range b.gates() {
-		c := condition{name: troubleGate, subject: g.Integration}
-		if g.Cause != "" && b.o.Now().Sub(g.Since) > gatePatience {
-			c.holds = true
-			c.text = fmt.Sprintf("the gate of integration %s is closed since %s (%s): %s", g.Integration, at(g.Since), g.Cause, g.Problem)
+		if _, configured := keys[g.Integration]; configured || g.Integration == ticketGate || g.Cause != "" {
+			all = append(all, b.gateCondition(g))
 		}
-		all = append(all, c)
 	}
 	return all
+}
+
+func (b *Bridge) gateCondition(g gateState) condition {
+	c := condition{name: troubleGate, subject: g.Integration}
+	if g.Cause == "" {
+		c.doubt, c.text = !g.Proven, fmt.Sprintf("the gate of integration %s was closed, and COC has taken nothing by it since", g.Integration)
+		return c
+	}
+	c.holds = b.o.Now().Sub(g.Since) > gatePatience
+	c.doubt = !c.holds
+	c.text = fmt.Sprintf("the gate of integration %s is closed since %s (%s): %s", g.Integration, at(g.Since), g.Cause, g.Problem)
+	return c
 }
 
 func (b *Bridge) storeCondition() condition {
@@ -256,12 +312,15 @@ func (b *Bridge) storeCondition() condition {
 	return c
 }
 
+// silentConditions: the time before the start counts for nothing, so only a message
+// ends the trouble that an earlier process has told.
 func (b *Bridge) silentConditions() (all []condition) {
 	for _, rc := range b.live.Load().cfg.Receivers {
-		limit := time.Duration(rc.SilentAfter)
 		c := condition{name: troubleSilent, subject: rc.Name}
-		if since, _ := b.hears.since(rc.Name); limit > 0 && b.o.Now().Sub(since) > limit {
-			c.holds = true
+		if limit := time.Duration(rc.SilentAfter); limit > 0 {
+			since, heard := b.hears.since(rc.Name)
+			c.holds = b.o.Now().Sub(since) > limit
+			c.doubt = !c.holds && !heard
 			c.text = fmt.Sprintf("receiver %s has had no message since %s: see whether its sender runs and reaches us", rc.Name, at(since))
 		}
 		all = append(all, c)

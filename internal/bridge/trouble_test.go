@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -215,6 +217,185 @@ func TestTrouble_aSilentReceiver(t *testing.T) {
 	r.checkTrouble()
 	r.delivered(5)
 	r.clean()
+}
+
+// Nobody repeats our own alarms but we.
+func TestTrouble_thatLastsIsNotClosedAsSilent(t *testing.T) {
+	r := troubledRig(t, "routes: [{matchers: ['receiver=\"cocbridge\"'], integration: default}]\ndelivery: {stale_after: 2h, refresh: 0s}\n")
+	r.send(r.firing("Disk", time.Hour)) // no route takes it
+	r.checkTrouble()
+	r.arrived(0, "CocbridgeDeadLetters alarm Major")
+	for range 5 {
+		r.advance(time.Hour)
+		r.checkTrouble()
+		r.sweep()
+		r.idle(0)
+	}
+	r.arrived(1)
+	r.clean()
+}
+
+// What lasts is told as often as any alarm that its sender repeats, and by the way
+// it was told first: there it ends.
+func TestTrouble_thatLastsIsRefreshed(t *testing.T) {
+	r := troubledRig(t, twoIntegrations+"receivers: [{name: alertmanager, silent_after: 1h}]\n")
+	r.sim.Inject(coctest.Fault{Status: 401, Key: testKey})
+	r.send(r.firing("Disk", time.Hour))
+	r.closed("default", "auth", 1)
+	r.advance(time.Hour + time.Second)
+	r.checkTrouble() // the gate is trouble as well
+	r.until("both are told", func() bool { return len(r.sim.Alarms()) == 2 })
+	r.idle(1)
+	r.sim.ClearFaults()
+	r.advance(time.Minute)
+	r.until("the gate opens", func() bool { return r.gate("default") == "" && len(r.sim.Alarms()) == 3 })
+	r.checkTrouble()
+	r.arrived(3, "CocbridgeGateClosed ok Major")
+	r.advance(30 * time.Minute)
+	r.checkTrouble()
+	r.arrived(4, "CocbridgeReceiverSilent alarm Major")
+	if key := r.sim.Alarms()[4].Key; key != otherKey {
+		t.Errorf("it is told again through %s", key)
+	}
+	r.clean()
+}
+
+// Neither a restart nor a reload shows that anything is over.
+func TestTrouble_lastsUntilSomethingShowsThatItIsOver(t *testing.T) {
+	again := map[string]func(*rig){
+		"a restart": (*rig).restart,
+		"a reload": func(r *rig) {
+			if err := r.reload(r.extra); err != nil {
+				r.t.Fatal(err)
+			}
+		},
+	}
+	for name, change := range again {
+		t.Run("a gate, "+name, func(t *testing.T) {
+			r := troubledRig(t, twoIntegrations)
+			r.sim.Inject(coctest.Fault{Status: 401, Key: testKey})
+			r.send(r.firing("Disk", time.Hour))
+			r.closed("default", "auth", 1)
+			r.advance(5*time.Minute + time.Second)
+			r.checkTrouble()
+			r.until("it is told", func() bool { return len(r.sim.Alarms()) == 1 })
+			change(r)
+			r.checkTrouble() // it is open, or closed for no time at all
+			r.closed("default", "auth", 1)
+			r.checkTrouble()
+			r.idle(1)
+			if told := r.sim.Alarms(); len(told) != 1 {
+				t.Fatalf("COC is told %+v", told[1:])
+			}
+			r.sim.ClearFaults()
+			r.advance(time.Minute)
+			r.until("the gate opens", func() bool { return r.gate("default") == "" && len(r.sim.Alarms()) == 2 })
+			r.checkTrouble()
+			r.arrived(2, "CocbridgeGateClosed ok Major")
+			r.clean()
+		})
+		t.Run("a silent receiver, "+name, func(t *testing.T) {
+			r := troubledRig(t, "receivers: [{name: alertmanager, silent_after: 1h}]\n")
+			r.advance(time.Hour + time.Second)
+			r.checkTrouble()
+			r.arrived(0, "CocbridgeReceiverSilent alarm Major")
+			change(r)
+			r.checkTrouble()
+			r.advance(time.Minute)
+			r.checkTrouble()
+			r.idle(0)
+			r.arrived(1)
+			r.send(r.firing("Disk", time.Hour))
+			r.arrived(1, "Disk alarm Minor")
+			r.checkTrouble()
+			r.arrived(2, "CocbridgeReceiverSilent ok Major")
+			r.clean()
+		})
+	}
+}
+
+// What is about something that is gone ends, and so does all of it when nobody
+// wants to hear of it any more.
+func TestTrouble_endsWithWhatItIsAbout(t *testing.T) {
+	const silent = "receivers: [{name: alertmanager, silent_after: 1h}, {name: other}]\n"
+	for name, extra := range map[string]string{
+		"a receiver that is removed":        "receivers: [{name: other}]\n",
+		"a receiver that may be silent":     "receivers: [{name: alertmanager}, {name: other}]\n",
+		"report_trouble that is turned off": silent + "delivery: {report_trouble: false}\n",
+		"a receiver, and a route drops it":  "receivers: [{name: other}]\nroutes: [{drop: true}]\n",
+		"a receiver, and nothing maps it":   "receivers: [{name: other}]\n" + needsOwner,
+	} {
+		for how, change := range map[string]func(*rig, string) error{
+			"by a reload":  (*rig).reload,
+			"by a restart": func(r *rig, extra string) error { r.extra = extra; r.restart(); return nil },
+		} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				r := troubledRig(t, silent)
+				r.advance(time.Hour + time.Second)
+				r.checkTrouble()
+				r.arrived(0, "CocbridgeReceiverSilent alarm Major")
+				r.advance(time.Minute)
+				if err := change(r, extra); err != nil {
+					t.Fatal(err)
+				}
+				r.checkTrouble()
+				r.checkTrouble()
+				r.arrived(1, "CocbridgeReceiverSilent ok Major")
+				r.clean()
+			})
+		}
+	}
+}
+
+func TestTrouble_ofAnIntegrationEndsWithIt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		remove func(*rig) error
+		more   string // what else is told
+	}{
+		"by force, with a task that waits": {func(r *rig) error {
+			r.extra = ""
+			r.write()
+			return r.b.Reload(r.t.Context(), true)
+		}, "CocbridgeDeadLetters alarm"},
+		"by a restart, after its gate has opened": {func(r *rig) error {
+			r.sim.ClearFaults()
+			r.advance(time.Minute)
+			r.delivered(2)
+			r.extra = ""
+			r.restart()
+			return nil
+		}, "Disk alarm"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := troubledRig(t, toBoth)
+			r.sim.Inject(coctest.Fault{Status: 401, Key: otherKey})
+			m := r.firing("Disk", time.Hour)
+			m.Labels["team"] = "other"
+			r.send(m)
+			r.closed("other", "auth", 1)
+			r.advance(5*time.Minute + time.Second)
+			r.checkTrouble()
+			r.until("it is told", func() bool { return len(r.sim.Alarms()) == 1 })
+			if err := tt.remove(r); err != nil {
+				t.Fatal(err)
+			}
+			r.idle(0)
+			r.advance(time.Minute)
+			r.checkTrouble()
+			r.delivered(3)
+			told := []string{}
+			for _, e := range r.sim.Alarms() {
+				told = append(told, e.Alarm.AlarmName+" "+e.Alarm.AlarmStatus)
+			}
+			slices.Sort(told)
+			want := []string{"CocbridgeGateClosed alarm", "CocbridgeGateClosed ok", tt.more}
+			slices.Sort(want)
+			if diff := cmp.Diff(want, told); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			r.clean()
+		})
+	}
 }
 
 func TestTrouble_isInTheLog(t *testing.T) {

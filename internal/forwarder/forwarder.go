@@ -231,8 +231,7 @@ func (f *Forwarder) note(item queue.Item, err error) (view gateView) {
 	f.gates.with(item.Gate, func(g *gate) {
 		switch {
 		case err == nil, errors.Is(err, ErrRead):
-			view.opened = g.open()
-			g.recover(now)
+			view.opened = g.succeeded(now)
 		case !failed:
 		case e.Class == coc.Throttled:
 			g.throttled(e.RetryAfter, now)

@@ -43,6 +43,7 @@ type gate struct {
 	cause    gateCause
 	since    time.Time
 	problem  string // why it was closed, in words
+	proven   bool   // COC has answered well since it was last closed, or since the start
 	inFlight int
 
 	probeAt    time.Time
@@ -145,7 +146,7 @@ func (g *gate) shut(cause gateCause, now time.Time) bool {
 		g.since, g.probePause = now, 0
 		g.planProbe(now)
 	}
-	g.cause = cause
+	g.cause, g.proven = cause, false
 	return news
 }
 
@@ -154,6 +155,14 @@ func (g *gate) open() bool {
 	news := g.cause != ""
 	g.cause, g.problem, g.probePause, g.pause, g.streakKind = "", "", 0, 0, ""
 	clear(g.streak)
+	return news
+}
+
+// succeeded notes that COC has answered well; it returns whether the gate was closed.
+func (g *gate) succeeded(now time.Time) bool {
+	news := g.open()
+	g.proven = true
+	g.recover(now)
 	return news
 }
 
@@ -216,6 +225,7 @@ type GateState struct {
 	Cause       string    // of its being closed: auth, config or down; empty = open
 	Since       time.Time // when it was closed
 	Problem     string    // the last answer that closed it
+	Proven      bool      // COC has answered well since it was last closed, or since the start: open alone may mean that nobody has tried
 	PerSecond   float64   // alarms at most, lowered after a 429; +Inf = no limit
 }
 
@@ -234,7 +244,7 @@ func (f *Forwarder) Gates() []GateState {
 	defer f.gates.mu.Unlock()
 	all := make([]GateState, 0, len(f.gates.all))
 	for name, g := range f.gates.all {
-		s := GateState{Integration: name, Cause: string(g.cause), PerSecond: g.perSecond()}
+		s := GateState{Integration: name, Cause: string(g.cause), PerSecond: g.perSecond(), Proven: g.proven}
 		if g.cause != "" {
 			s.Since, s.Problem = g.since, g.problem
 		}
