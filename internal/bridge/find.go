@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -59,10 +60,12 @@ func (b *Bridge) alarmIDs(fingerprint string) (ids []string) {
 	return ids
 }
 
-// search collects alarmIds, each once.
+// search collects alarmIds, each once. A settled alarm may be found by some of the
+// labels only; the others show in nothing that is kept of it.
 type search struct {
 	labels map[string]string
 	ids    []string
+	unseen map[string][]string // by alarmId: the names of those labels
 }
 
 func (s *search) add(alarmID string) error {
@@ -76,11 +79,11 @@ func (s *search) add(alarmID string) error {
 }
 
 // findByLabels looks through the alerts that are kept: with waiting tasks and dead
-// letters. Of what is settled only name, namespace and resource are kept, so those
-// alarms are found by what today's mapping makes of the labels; and if the labels
-// are all that the alert had, by its fingerprint.
-func (b *Bridge) findByLabels(ctx context.Context, labels map[string]string) ([]string, error) {
-	s := &search{labels: labels}
+// letters. Of what is settled only what COC was told is kept, so those alarms are
+// found by what today's mapping makes of the labels; and if the labels are all that
+// the alert had, by its fingerprint.
+func (b *Bridge) findByLabels(ctx context.Context, labels map[string]string) (*search, error) {
+	s := &search{labels: labels, unseen: map[string][]string{}}
 	err := b.findKept(ctx, s)
 	if err == nil {
 		err = b.findSettled(ctx, s)
@@ -88,7 +91,7 @@ func (b *Bridge) findByLabels(ctx context.Context, labels map[string]string) ([]
 	if err != nil && !errors.Is(err, errEnough) {
 		return nil, err
 	}
-	return s.ids, nil
+	return s, nil
 }
 
 func (b *Bridge) findKept(ctx context.Context, s *search) error {
@@ -137,16 +140,24 @@ func (b *Bridge) findSettled(ctx context.Context, s *search) error {
 	if len(looks) == 0 {
 		return nil
 	}
-	return b.eachAlarm(ctx, func(id string, e *ledger.Entry) error {
-		t := e.Told
-		if e.Newest != nil {
-			t = e.Newest
-		}
-		if t != nil && slices.ContainsFunc(looks, func(l look) bool { return l.of(t) }) {
-			return s.add(id)
-		}
+	return b.eachAlarm(ctx, func(id string, e *ledger.Entry) error { return s.compare(id, e, looks) })
+}
+
+// compare adds the alarm if what is kept of it looks like one with the labels. looks
+// begin with those that most labels show in.
+func (s *search) compare(id string, e *ledger.Entry, looks []look) error {
+	t := e.Told
+	if e.Newest != nil {
+		t = e.Newest
+	}
+	i := slices.IndexFunc(looks, func(l look) bool { return t != nil && l.of(t) })
+	if i < 0 {
 		return nil
-	})
+	}
+	if !slices.Contains(s.ids, id) {
+		s.unseen[id] = looks[i].unseen
+	}
+	return s.add(id)
 }
 
 // fingerprintOf is what Alertmanager gives to a label set.
@@ -158,13 +169,42 @@ func fingerprintOf(labels map[string]string) string {
 	return set.Fingerprint().String()
 }
 
-// look is what the labels make of an alarm: of its name, namespace and resource,
-// those that depend on them.
-type look struct{ name, nameSpace, resourceName, resourceID string }
+// identity is what is kept of an alarm and may come of labels.
+type identity [8]string
+
+// aLevel is the place of the level: too many alarms share one to be found by it alone.
+const aLevel = 7
+
+func identityOf(a coc.Alarm) identity {
+	return identity{a.AlarmName, a.NameSpace, a.RegionID, a.ApplicationID, a.ResourceName, a.ResourceID, a.AlarmSource, aLevel: string(a.AlarmLevel)}
+}
+
+// tells says whether an alarm can be told by it.
+func (i identity) tells() bool {
+	i[aLevel] = ""
+	return i != identity{}
+}
+
+// without leaves what differs from another alarm's.
+func (i identity) without(other identity) identity {
+	for n := range i {
+		if i[n] == other[n] {
+			i[n] = ""
+		}
+	}
+	return i
+}
+
+// look is what the labels make of an alarm: those parts of it that depend on them.
+type look struct {
+	identity
+	unseen []string // labels that nothing of it depends on
+}
 
 func (l look) of(t *ledger.Telling) bool {
-	for _, pair := range [][2]string{{l.name, t.Name}, {l.nameSpace, t.NameSpace}, {l.resourceName, t.ResourceName}, {l.resourceID, t.ResourceID}} {
-		if pair[0] != "" && pair[0] != pair[1] {
+	kept := identity{t.Name, t.NameSpace, t.RegionID, t.ApplicationID, t.ResourceName, t.ResourceID, t.Source, aLevel: t.Level}
+	for n, part := range l.identity {
+		if part != "" && part != kept[n] {
 			return false
 		}
 	}
@@ -177,28 +217,33 @@ func (l look) of(t *ledger.Telling) bool {
 // show in nothing, no settled alarm can be told by them.
 func (l *live) looksOf(labels map[string]string, now time.Time) (looks []look) {
 	for _, rc := range l.cfg.Receivers {
-		bare := l.mapper.MapBy(probe(rc.Name, nil, now))
-		for i, with := range l.mapper.MapBy(probe(rc.Name, labels, now)) {
-			found := differing(with, bare[i])
-			if with.AlarmID != "" && bare[i].AlarmID != "" && found != (look{}) && !slices.Contains(looks, found) {
-				looks = append(looks, found)
+		mapped := func(labels map[string]string) []coc.Alarm { return l.mapper.MapBy(probe(rc.Name, labels, now)) }
+		looks = append(looks, looksBy(mapped, labels)...)
+	}
+	slices.SortStableFunc(looks, func(a, b look) int { return len(a.unseen) - len(b.unseen) })
+	return looks
+}
+
+func looksBy(mapped func(map[string]string) []coc.Alarm, labels map[string]string) (looks []look) {
+	bare := mapped(nil)
+	for i, with := range mapped(labels) {
+		found := look{identity: identityOf(with).without(identityOf(bare[i]))}
+		if with.AlarmID != "" && bare[i].AlarmID != "" && found.tells() {
+			for name := range labels {
+				if rest := mapped(omit(labels, name))[i]; identityOf(rest) == identityOf(with) {
+					found.unseen = append(found.unseen, name)
+				}
 			}
+			looks = append(looks, found)
 		}
 	}
 	return looks
 }
 
-func differing(with, bare coc.Alarm) look {
-	unless := func(text, same string) string {
-		if text == same {
-			return ""
-		}
-		return text
-	}
-	return look{
-		unless(with.AlarmName, bare.AlarmName), unless(with.NameSpace, bare.NameSpace),
-		unless(with.ResourceName, bare.ResourceName), unless(with.ResourceID, bare.ResourceID),
-	}
+func omit(labels map[string]string, name string) map[string]string {
+	rest := maps.Clone(labels)
+	delete(rest, name)
+	return rest
 }
 
 // probe is an alert with these labels, and with a name in any case.
@@ -218,18 +263,24 @@ func (b *Bridge) unheardOf(labels map[string]string) admin.Answer {
 		return a
 	}
 	l := b.live.Load()
-	a.Evidence = append(a.Evidence, "of alarms that are settled only name, namespace and resource are kept: ask by alarmId or fingerprint as well")
+	a.Evidence = append(a.Evidence, "of alarms that are settled only what COC was told is kept, not their labels: ask by alarmId or fingerprint as well")
+	var by []string // what drops it, one per receiver
 	for _, rc := range l.cfg.Receivers {
 		r, err := l.mapOne(alert.Alert{Receiver: rc.Name, Status: alert.Firing, Labels: labels, StartsAt: b.o.Now(), Fingerprint: "probe"})
 		route := mapping.Describe(l.cfg.Routes, r.Route)
+		through := fmt.Sprintf("through receiver %s an alert with these labels alone ", rc.Name)
 		switch {
 		case r.Drop:
-			a.Verdict, a.Text = admin.DroppedByRoute, fmt.Sprintf("dropped by route: %s drops alerts with these labels today, and nothing else is known of them", route)
+			by = append(by, route)
+			a.Evidence = append(a.Evidence, through+"would be dropped by "+route)
 		case err != nil:
-			a.Evidence = append(a.Evidence, fmt.Sprintf("through receiver %s an alert with these labels alone could not be mapped: %v", rc.Name, err))
+			a.Evidence = append(a.Evidence, fmt.Sprintf("%scould not be mapped: %v", through, err))
 		default:
-			a.Evidence = append(a.Evidence, fmt.Sprintf("through receiver %s an alert with these labels would go to integration %s, route: %s", rc.Name, r.Integration, route))
+			a.Evidence = append(a.Evidence, fmt.Sprintf("%swould go to integration %s, route: %s", through, r.Integration, route))
 		}
+	}
+	if len(by) == len(l.cfg.Receivers) {
+		a.Verdict, a.Text = admin.DroppedByRoute, fmt.Sprintf("dropped by route: alerts with these labels are dropped today by %s, and nothing else is known of them", strings.Join(slices.Compact(by), ", "))
 	}
 	return a
 }

@@ -23,29 +23,44 @@ func (o operations) Why(ctx context.Context, question []string) ([]admin.Answer,
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
+	found := &search{}
 	if labels != nil {
-		ids, err = o.b.findByLabels(ctx, labels)
+		found, err = o.b.findByLabels(ctx, labels)
 	} else {
-		ids, err = o.b.findByName(question[0])
+		found.ids, err = o.b.findByName(question[0])
 	}
 	if err != nil {
 		return nil, err
 	}
-	if len(ids) == 0 {
+	if len(found.ids) == 0 {
 		return []admin.Answer{o.b.unheardOf(labels)}, nil
 	}
-	answers := make([]admin.Answer, len(ids))
-	for i, id := range ids {
+	answers := make([]admin.Answer, len(found.ids))
+	for i, id := range found.ids {
 		if answers[i], err = o.b.explainAlarm(id); err != nil {
 			return nil, err
 		}
+		found.doubt(&answers[i])
 	}
-	if len(ids) == maxAnswers {
+	if len(answers) == maxAnswers {
 		last := &answers[maxAnswers-1]
 		last.Evidence = append(last.Evidence, fmt.Sprintf("only the first %d alarms are shown: ask with more labels", maxAnswers))
 	}
 	return answers, nil
+}
+
+// doubt says in the verdict itself that it may be about another alarm.
+func (s *search) doubt(a *admin.Answer) {
+	var list []string
+	for _, name := range s.unseen[a.AlarmID] {
+		list = append(list, fmt.Sprintf("%s=%q", name, s.labels[name]))
+	}
+	if len(list) == 0 {
+		return
+	}
+	slices.Sort(list)
+	a.Text += fmt.Sprintf("; perhaps another alarm: %s did not decide", strings.Join(list, ", "))
+	a.Evidence = append([]string{"found by what COC was told of it; these labels show in nothing of that: " + strings.Join(list, ", ")}, a.Evidence...)
 }
 
 // labelsOf returns nil when the question is a name.

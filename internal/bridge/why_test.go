@@ -125,7 +125,7 @@ func TestWhy_coversEveryVerdict(t *testing.T) {
 // Nothing is known of these labels: the answer is what would become of them today.
 func TestWhy_labelsThatNobodyHasSeen(t *testing.T) {
 	r := newRig(t, "routes: [{matchers: ['alertname=\"Watchdog\"'], drop: true}, {integration: default}]\n")
-	if a := r.why("alertname=Watchdog"); a.Verdict != admin.DroppedByRoute || !strings.Contains(a.Text, `routes[0] {alertname="Watchdog"} drops alerts with these labels today`) {
+	if a := r.why("alertname=Watchdog"); a.Verdict != admin.DroppedByRoute || !strings.Contains(a.Text, `alerts with these labels are dropped today by routes[0] {alertname="Watchdog"}, and nothing`) {
 		t.Errorf("%+v", a)
 	}
 	if resp, _ := r.do(http.MethodPost, "/webhook/alertmanager", "nonsense"); resp.StatusCode != http.StatusBadRequest {
@@ -176,6 +176,39 @@ func TestWhy_labelsThatNoRouteTakes(t *testing.T) {
 		if a := r.why(question...); a.Verdict != admin.NeverReceived {
 			t.Errorf("why %q: %+v", question, a)
 		}
+	}
+}
+
+// What is kept of a settled alarm cannot decide about every label. The verdict says
+// so, for it may be about another alarm.
+func TestWhy_labelsThatShowInNothing(t *testing.T) {
+	r := newRig(t, "")
+	m := r.firing("Disk", time.Hour)
+	m.Labels["mountpoint"] = "/var"
+	id := identified(&m, "00000000000000aa")
+	r.send(m)
+	r.arrived(0, "Disk alarm Minor")
+	a := r.why("alertname=Disk", "instance=web-1", "mountpoint=/home", "team=a")
+	if a.AlarmID != id || !strings.HasSuffix(a.Text, `; perhaps another alarm: mountpoint="/home", team="a" did not decide`) || !strings.Contains(a.Evidence[0], `show in nothing of that: mountpoint="/home", team="a"`) {
+		t.Errorf("%+v", a)
+	}
+	for _, known := range [][]string{{"alertname=Disk", "instance=web-1"}, {"alertname=Disk", "severity=warning"}, {id}} {
+		if a := r.why(known...); a.AlarmID != id || strings.Contains(a.Text, "perhaps") {
+			t.Errorf("why %q: %+v", known, a)
+		}
+	}
+	if a := r.why("alertname=Disk", "severity=critical"); a.Verdict != admin.NeverReceived {
+		t.Errorf("another level: %+v", a)
+	}
+}
+
+// Nobody knows by which receiver such an alert would come.
+func TestWhy_aRouteThatDropsForOneReceiver(t *testing.T) {
+	r := newRig(t, "receivers: [{name: alertmanager}, {name: lab}]\nroutes: [{matchers: ['receiver=\"lab\"'], drop: true}, {integration: default}]\n")
+	a := r.why("alertname=Disk")
+	text := strings.Join(a.Evidence, "\n")
+	if a.Verdict != admin.NeverReceived || !strings.Contains(text, `through receiver lab an alert with these labels alone would be dropped by routes[0] {receiver="lab"}`) {
+		t.Errorf("%+v", a)
 	}
 }
 
