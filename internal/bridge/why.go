@@ -145,13 +145,18 @@ func (b *Bridge) explainAlarm(alarmID string) (admin.Answer, error) {
 // waiting explains the first task of the alarm's lane.
 func (b *Bridge) waiting(k known) (admin.Verdict, string) {
 	first := k.tasks[0]
-	if b.queue.InFlight(first) {
-		return admin.Waiting, fmt.Sprintf("waiting: attempt %d of task %d is being made now", first.Attempts+1, first.ID)
-	}
+	flying := b.queue.InFlight(first)
 	for _, g := range b.forward.Gates() {
 		if g.Integration == first.Gate && g.Cause != "" {
-			return admin.GateClosed, fmt.Sprintf("gate of integration %s closed since %s (%s): %s", g.Integration, at(g.Since), g.Cause, g.Problem)
+			text := fmt.Sprintf("gate of integration %s closed since %s (%s): %s", g.Integration, at(g.Since), g.Cause, g.Problem)
+			if flying {
+				text += "; a probe is under way with it"
+			}
+			return admin.GateClosed, text
 		}
+	}
+	if flying {
+		return admin.Waiting, fmt.Sprintf("waiting: attempt %d of task %d is being made now", first.Attempts+1, first.ID)
 	}
 	if k.entry != nil && k.entry.Held != nil && k.entry.Held.Task == first.ID {
 		return admin.HeldByFence, fmt.Sprintf("held by the fence until %s: it fires again with its old start; a resolve before that drops it", at(k.entry.Held.Until))

@@ -116,6 +116,21 @@ func TestWhy_verdicts(t *testing.T) {
 	}
 }
 
+// The task that is the probe of a closed gate waits for nothing but the gate.
+func TestWhy_aProbeIsUnderWay(t *testing.T) {
+	r := newRig(t, "")
+	r.sim.Inject(coctest.Fault{Status: 401, Times: 1})
+	r.send(r.firing("Disk", time.Hour))
+	r.closed("default", "auth", 1)
+	r.sim.Inject(coctest.Fault{Latency: time.Hour})
+	r.advance(time.Minute)
+	r.until("the probe is under way", func() bool { return r.metric("cocbridge_tasks", "state", "in_flight") == 1 })
+	if a := r.why("alertname=Disk"); a.Verdict != admin.GateClosed || !strings.HasSuffix(a.Text, "; a probe is under way with it") {
+		t.Errorf("%+v", a)
+	}
+	close(r.letGo)
+}
+
 func TestWhy_coversEveryVerdict(t *testing.T) {
 	if n := len(admin.Verdicts()); n != 13 {
 		t.Errorf("%d verdicts: add a scenario for what is new", n)
