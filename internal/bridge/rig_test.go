@@ -273,13 +273,16 @@ func (r *rig) do(method, path, body string) (*http.Response, string) {
 	return resp, string(text)
 }
 
-// arrived waits until exactly what is wanted has arrived since the last look,
-// and everything is settled: each as "name status level".
+// arrived waits until what is wanted has arrived since the last look and everything
+// is settled, and only then looks whether that is all: each as "name status level".
 func (r *rig) arrived(from int, want ...string) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
 	defer cancel()
 	err := r.sim.Wait(ctx, func(s *coctest.Server) bool { return len(s.Alarms()) >= from+len(want) })
+	if err == nil {
+		r.idle(0)
+	}
 	got := []string{}
 	for _, e := range r.sim.Alarms()[min(from, len(r.sim.Alarms())):] {
 		got = append(got, fmt.Sprintf("%s %s %s", e.Alarm.AlarmName, e.Alarm.AlarmStatus, e.Alarm.AlarmLevel))
@@ -287,7 +290,6 @@ func (r *rig) arrived(from int, want ...string) {
 	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 		r.t.Fatalf("arrived: %q, want %q (%v; refused: %v)", got, want, err, r.sim.Refusals())
 	}
-	r.idle(0)
 }
 
 // idle waits until nothing is in flight and only so many tasks wait. What is
@@ -295,7 +297,8 @@ func (r *rig) arrived(from int, want ...string) {
 func (r *rig) idle(waiting float64) {
 	r.t.Helper()
 	r.until(fmt.Sprintf("%v tasks waiting, none in flight", waiting), func() bool {
-		return r.metric("cocbridge_tasks", "state", "waiting") == waiting && r.metric("cocbridge_tasks", "state", "in_flight") == 0
+		tasks := r.gather("cocbridge_tasks")
+		return sum(tasks, "state", "waiting") == waiting && sum(tasks, "state", "in_flight") == 0
 	})
 }
 
@@ -318,26 +321,45 @@ func (r *rig) until(what string, holds func() bool) {
 // metric is the sum of a metric's series that have these pairs of label and value.
 func (r *rig) metric(name string, labels ...string) float64 {
 	r.t.Helper()
+	return sum(r.gather(name), labels...)
+}
+
+// series is one of a metric.
+type series struct {
+	labels map[string]string
+	value  float64
+}
+
+// gather returns a metric's series as of one moment: what goes over from one to
+// another is seen in exactly one of them.
+func (r *rig) gather(name string) (all []series) {
+	r.t.Helper()
 	families, err := r.reg.Gather()
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	sum := 0.0
 	for _, f := range families {
 		if f.GetName() != name {
 			continue
 		}
 		for _, m := range f.GetMetric() {
-			has := map[string]string{}
+			one := series{map[string]string{}, m.GetGauge().GetValue() + m.GetCounter().GetValue()}
 			for _, l := range m.GetLabel() {
-				has[l.GetName()] = l.GetValue()
+				one.labels[l.GetName()] = l.GetValue()
 			}
-			if hasPairs(has, labels) {
-				sum += m.GetGauge().GetValue() + m.GetCounter().GetValue()
-			}
+			all = append(all, one)
 		}
 	}
-	return sum
+	return all
+}
+
+func sum(all []series, labels ...string) (total float64) {
+	for _, one := range all {
+		if hasPairs(one.labels, labels) {
+			total += one.value
+		}
+	}
+	return total
 }
 
 func hasPairs(has map[string]string, labels []string) bool {
