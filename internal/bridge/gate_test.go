@@ -298,7 +298,13 @@ func TestGate_giveUpAfterCountsOwnFailuresOnly(t *testing.T) {
 	r.sim.Inject(failing)
 	r.send(r.firing("Fine", time.Hour))
 	r.advance(time.Minute)
-	r.until("the gate opens", func() bool { r.advance(time.Minute); return len(r.sim.Alarms()) == 1 })
+	r.until("the gate opens", func() bool {
+		if r.metric("cocbridge_tasks", "state", "in_flight") == 0 && r.gate("default") != "" { // a call that the clock overtakes counts as slow
+			r.advance(time.Minute)
+		}
+		return len(r.sim.Alarms()) == 1
+	})
+	r.idle(1)
 	if n := r.metric("cocbridge_dead_letters"); n != 0 {
 		t.Fatalf("given up after 100 hours behind a closed gate")
 	}
