@@ -57,12 +57,14 @@ func (l *Ledger) forgettable(e *Entry, now time.Time) bool {
 }
 
 // silent is how long the alarm could have been heard of but was not: a sender
-// cannot reach a daemon that does not run.
+// cannot reach a daemon that does not run, and a message that came less than
+// touchEvery after the one that is noted was not noted.
 func (l *Ledger) silent(e *Entry, now time.Time) time.Duration {
-	if e.Heard.Before(l.started) {
-		return now.Sub(l.started)
+	last := e.Heard.Add(l.touchEvery())
+	if last.Before(l.started) {
+		last = l.started
 	}
-	return now.Sub(e.Heard)
+	return now.Sub(last)
 }
 
 // closable: COC shows the alarm as firing, or will, and its source is silent. That
