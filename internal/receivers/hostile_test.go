@@ -146,9 +146,13 @@ func TestHostileCorpus(t *testing.T) {
 	}
 }
 
-// maxCost bounds what a case may allocate in all, its garbage included; what is
-// alive at once is less. A case is at most 8 MiB long.
-const maxCost = 96 * mib
+const (
+	// maxCost bounds what a case may allocate in all, its garbage included; what is
+	// alive at once is less. A case is at most 8 MiB long.
+	maxCost = 96 * mib
+	// maxCPU is generous: a case takes milliseconds, one that runs away minutes.
+	maxCPU = 5 * time.Second
+)
 
 func (h hostile) refused(t *testing.T, kind string) (spent spending) {
 	c := typed(kind)
@@ -171,6 +175,9 @@ func (h hostile) refused(t *testing.T, kind string) (spent spending) {
 	}
 	if spent.allocated > maxCost {
 		t.Errorf("it took %d bytes", spent.allocated)
+	}
+	if spent.cpu > maxCPU {
+		t.Errorf("it took %s of the processor", spent.cpu)
 	}
 	if *figures {
 		t.Logf("%6.1f ms %6.1f MiB  %s/%s: %d", spent.cpu.Seconds()*1000, float64(spent.peak)/mib, kind, h.name, w.Code)
