@@ -133,9 +133,14 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request, s *share) (Bat
 	return batch, nil
 }
 
+// decode waits for its turn only as long as the sender does.
 func (h *handler) decode(r *http.Request, body []byte) (Batch, error) {
-	h.decoders <- struct{}{}
-	defer func() { <-h.decoders }()
+	select {
+	case h.decoders <- struct{}{}:
+		defer func() { <-h.decoders }()
+	case <-r.Context().Done():
+		return Batch{}, &Error{Overload, "", "the sender did not wait until others were decoded, send it again"}
+	}
 	return h.format.Decode(Message{Body: body, ContentType: r.Header.Get("Content-Type"), Arrived: h.Now()})
 }
 

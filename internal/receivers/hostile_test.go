@@ -93,6 +93,13 @@ var only = map[string][]hostile{
 		{name: "concatenation is quadratic", body: `{"l":[` + lots(`"`+lots("x", 1000)+`",`, 256<<10) + `""]}`, config: func(c *receivers.Config) {
 			c.Generic.Alerts = `reduce .l[] as $x (""; . + $x) | error("done")`
 		}},
+		{name: "matches are quadratic", body: `{"t":"` + lots("a", 200<<10) + `"}`, config: func(c *receivers.Config) {
+			c.Generic.Alerts = `.t | gsub("a"; "b") | error("done")`
+		}},
+		{name: "so are differences", body: `{"a":[` + lots("1,", 80_000) + `1],"b":[` + lots("2,", 80_000) + `2]}`, config: func(c *receivers.Config) { c.Generic.Alerts = ".a - .b | error(\"done\")" }},
+		{name: "and searches", body: `{"t":"` + lots("a", 200<<10) + `","u":"` + lots("a", 100<<10) + `b"}`, config: func(c *receivers.Config) {
+			c.Generic.Alerts = `.u as $u | .t | index($u) | error("done")`
+		}},
 		{name: "a form without the field", body: lots("a=b&", mib), header: form}, {name: "a form with the field twice", body: "payload=1&payload=2", header: form},
 		{name: "a form with half a field", body: "payload=%7B%22", header: form}, {name: "a form of percent signs", body: "payload=" + lots("%", mib), header: form},
 	},

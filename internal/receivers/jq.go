@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/itchyny/gojq"
@@ -19,7 +18,6 @@ const (
 	maxListSteps    = 500_000   // of alerts, or notice, over one value of the body
 	maxElementSteps = 100_000   // of another expression, over one element
 	maxWork         = 5 * time.Second
-	maxRepeat       = 64 << 10 // bytes of a text multiplied by a number
 )
 
 var (
@@ -44,7 +42,7 @@ func compile(key, source string) (expression, error) {
 		err = restrict(query)
 	}
 	if err == nil {
-		e.code, err = gojq.Compile(query, gojq.WithFunction("bounded_times", 2, 2, boundedTimes))
+		e.code, err = gojq.Compile(query, guards()...)
 	}
 	if err != nil {
 		return e, fmt.Errorf("%s: %w", key, explainQuery(source, err))
@@ -69,20 +67,26 @@ var forbidden = map[string]string{
 	"now": "leave the time out and it is the arrival", "localtime": "it depends on this machine", "strflocaltime": "it depends on this machine",
 	"setpath": "a path of the sender's could make a list of any length", "pick": "a path of the sender's could make a list of any length",
 	"fromstream": "a path of the sender's could make a list of any length",
+	"transpose":  "two long lists of the sender's, crosswise, could take all memory",
 }
 
-// restrict refuses what an expression must not do, and puts bounds into it
-// where one step could otherwise build a text or a list of any length.
+// restrict refuses what an expression must not do, and puts guards into it where
+// one step could otherwise take very long or build a text or a list of any length.
 func restrict(query *gojq.Query) error {
 	if query.Meta != nil || len(query.Imports) > 0 {
 		return errors.New("modules cannot be loaded")
 	}
 	return walk(reflect.ValueOf(query), func(node any) error {
 		switch n := node.(type) {
+		case *gojq.FuncDef:
+			if guarded(n.Name, len(n.Args)) {
+				return fmt.Errorf("the function %s is jq's own; give yours another name", n.Name)
+			}
 		case *gojq.Func:
 			if why := forbidden[n.Name]; why != "" {
 				return fmt.Errorf("the function %s cannot be used: %s", n.Name, why)
 			}
+			guardFunc(n)
 		case *gojq.Query:
 			return restrictOperator(n)
 		}
@@ -92,12 +96,11 @@ func restrict(query *gojq.Query) error {
 
 func restrictOperator(q *gojq.Query) error {
 	switch q.Op {
-	case gojq.OpMul:
-		call := gojq.Func{Name: "bounded_times", Args: []*gojq.Query{q.Left, q.Right}}
-		*q = gojq.Query{Term: &gojq.Term{Type: gojq.TermTypeFunc, Func: &call}, FuncDefs: q.FuncDefs}
-	case gojq.OpUpdateMul:
-		return errors.New("the operator *= cannot be used: write |= with * on its right")
-	case gojq.OpAssign, gojq.OpModify, gojq.OpUpdateAdd, gojq.OpUpdateSub, gojq.OpUpdateDiv, gojq.OpUpdateMod, gojq.OpUpdateAlt:
+	case gojq.OpMul, gojq.OpSub:
+		*q = gojq.Query{Term: call(guardOf[q.Op.String()], q.Left, q.Right), FuncDefs: q.FuncDefs}
+	case gojq.OpUpdateMul, gojq.OpUpdateSub:
+		return fmt.Errorf("the operator %s cannot be used: write |= with %s on its right", q.Op, q.Op.String()[:1])
+	case gojq.OpAssign, gojq.OpModify, gojq.OpUpdateAdd, gojq.OpUpdateDiv, gojq.OpUpdateMod, gojq.OpUpdateAlt:
 		return walk(reflect.ValueOf(q.Left), func(node any) error {
 			if index, ok := node.(*gojq.Index); ok && (index.Start != nil || index.End != nil) {
 				return fmt.Errorf("left of %s there are only names: a number of the sender's could make a list of any length", q.Op)
@@ -135,32 +138,6 @@ func walk(v reflect.Value, visit func(node any) error) error {
 	return nil
 }
 
-// times is jq's own multiplication.
-var times = sync.OnceValue(func() *gojq.Code {
-	query, err := gojq.Parse("$a * $b")
-	if err != nil {
-		panic(err)
-	}
-	code, err := gojq.Compile(query, gojq.WithVariables([]string{"$a", "$b"}))
-	if err != nil {
-		panic(err)
-	}
-	return code
-})
-
-// boundedTimes is the operator *, which repeats a text as often as a number
-// says: either may be the sender's.
-func boundedTimes(_ any, args []any) any {
-	for i, arg := range args {
-		text, isText := arg.(string)
-		if n, isNumber := gojq.ToFloat64(args[1-i]); isText && isNumber && float64(len(text))*n > maxRepeat {
-			return fmt.Errorf("a text of %d bytes times %v is too long", len(text), n)
-		}
-	}
-	result, _ := times().Run(nil, args...).Next()
-	return result
-}
-
 // work is what the expressions of one request have left.
 type work struct {
 	steps int
@@ -186,7 +163,7 @@ func (s *stepping) Done() <-chan struct{} {
 	switch {
 	case s.left < 0 || s.work.steps < 0:
 		s.err = errSteps
-	case s.work.steps%1024 == 0 && time.Now().After(s.work.until):
+	case s.work.steps%64 == 0 && time.Now().After(s.work.until):
 		s.work.steps, s.err = 0, errWork
 	default:
 		return nil

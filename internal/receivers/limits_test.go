@@ -6,10 +6,12 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/alecthomas/units"
 
@@ -181,6 +183,25 @@ func TestHandler_AtOnce(t *testing.T) {
 			t.Errorf("answered %d", got.status)
 		}
 	}
+}
+
+// A sender that has gone does not wait for its turn to be decoded.
+func TestHandler_SenderGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandler(t, receivers.Options{Config: receivers.DefaultConfig()})
+		defer receivers.FillDecoders(h)()
+		ctx, leave := context.WithCancel(t.Context())
+		w, done := httptest.NewRecorder(), make(chan struct{})
+		go func() {
+			defer close(done)
+			h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(message(good))))
+		}()
+		synctest.Wait()
+		leave()
+		if <-done; w.Code != http.StatusServiceUnavailable {
+			t.Errorf("answered %d %s", w.Code, w.Body)
+		}
+	})
 }
 
 // SNS asks the operator to confirm; nobody follows the link for them.
