@@ -105,7 +105,8 @@ func (w *work) tooEarly(ctx context.Context, step Step, refusal error) error {
 }
 
 // remark adds a note to the ticket. One that COC does not take is not worth a
-// dead letter: nobody is paged by a remark.
+// dead letter: nobody is paged by a remark. One that may stand there is not written
+// again.
 func (w *work) remark(ctx context.Context, step Step) (requestID string, err error) {
 	outcome := "remark"
 	if w.s.Record.Remarks < maxRemarks {
@@ -117,6 +118,8 @@ func (w *work) remark(ctx context.Context, step Step) (requestID string, err err
 	case refuses(classOf(err)):
 		w.in.o.Log.Warn("remark refused", zap.String("rule", w.rule.name), zap.String("number", w.s.Record.Number), zap.Error(err))
 		outcome, err = "remark refused: "+err.Error(), ErrIdle
+	case err != nil && !errors.Is(err, ErrIdle) && mayHaveActed(err):
+		outcome = "remark, perhaps: " + err.Error()
 	case err != nil && !errors.Is(err, ErrIdle):
 		return requestID, err
 	}

@@ -241,3 +241,23 @@ func TestDo_unsolvesOnlyItsOwnSolution(t *testing.T) {
 		t.Errorf("%d remarks", n)
 	}
 }
+
+// A remark that may stand in the ticket is not written again, and counts.
+func TestDo_aRemarkWithoutAnAnswerIsWrittenOnce(t *testing.T) {
+	for _, fault := range []coctest.Fault{{Status: 500, After: true}, {Do: coctest.Reset, After: true}, {Status: 403, Do: coctest.HTML, After: true}} {
+		l := newLife(t, coctest.Fault{})
+		minor := critical("Disk", l.clock.Now())
+		minor.Labels["severity"] = "warning"
+		l.hear(minor)
+		l.pass(time.Minute)
+		fault.On, fault.Method, fault.Times = "/v2/incidents/IM", "POST", 30
+		l.sim.Inject(fault)
+		worse := critical("Disk", l.clock.Now())
+		worse.Fingerprint = "other"
+		l.hear(worse)
+		l.pass(3 * time.Minute)
+		if n, r := len(l.sim.Incidents()[0].Remarks), l.of(minor); n != 1 || r.Remarks != 1 {
+			t.Errorf("%s: %d remarks, counted %d", fault, n, r.Remarks)
+		}
+	}
+}
