@@ -111,7 +111,7 @@ func (w *work) opened(r *Record, num string, at time.Time) {
 // look searches for a ticket with our mark: one that we opened and lost the
 // number of is adopted, whatever became of it meanwhile.
 func (w *work) look(ctx context.Context) (string, error) {
-	found, err := w.find(ctx)
+	mark, found, err := w.search(ctx)
 	var cut *cutShort
 	switch {
 	case errors.As(err, &cut):
@@ -126,6 +126,7 @@ func (w *work) look(ctx context.Context) (string, error) {
 			if found.CreateTime > 0 {
 				at = time.UnixMilli(found.CreateTime).UTC()
 			}
+			r.Mark = mark
 			r.note(w.s.Now, "found", found.Num)
 			w.opened(r, found.Num, at)
 		case r.State == Pending:
@@ -167,20 +168,61 @@ func (c *cutShort) Error() string {
 	return fmt.Sprintf("COC shows %d of %d tickets and no way to the rest", c.seen, c.total)
 }
 
+// search looks for each mark that the ticket may have, up to the first that is found.
+func (w *work) search(ctx context.Context) (mark string, found coc.Incident, err error) {
+	all, err := w.marks()
+	if err != nil {
+		return "", found, w.in.storeError(err)
+	}
+	for _, m := range all {
+		found, err = w.find(ctx, m.mark)
+		if err != nil || found.Num != "" && (m.fires || atWork(found.Status)) {
+			return m.mark, found, err
+		}
+	}
+	return "", coc.Incident{}, nil
+}
+
+// sought is a mark that the ticket may have.
+type sought struct {
+	mark  string
+	fires bool // so that it is this ticket, whatever became of that
+}
+
+// marks are our own and, where this store may not know which member began the
+// group, those that the others would have given it, the oldest first.
+func (w *work) marks() (all []sought, err error) {
+	r := w.s.Record
+	all = append(all, sought{r.Mark, true})
+	if !r.LookFirst {
+		return all, nil
+	}
+	err = w.in.o.Store.View(func(tx *store.Tx) error {
+		for _, m := range startsOf(tx, r.Group) {
+			mark := markOf(r.Rule, r.Values, m.StartsAt)
+			if !slices.ContainsFunc(all, func(s sought) bool { return s.mark == mark }) {
+				all = append(all, sought{mark, m.Firing})
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
 // find reads all pages, up to one that is not full, and returns the oldest ticket
 // with the mark; none has no Num. What it has found is found, also where the rest
 // is not shown.
-func (w *work) find(ctx context.Context) (oldest coc.Incident, err error) {
+func (w *work) find(ctx context.Context, mark string) (oldest coc.Incident, err error) {
 	seen, total, full := 0, 0, true
 	for n := 0; full && n < maxPages; n++ {
-		page, err := w.in.o.COC.ListIncidents(ctx, coc.IncidentQuery{TitleLike: w.s.Record.Mark, Limit: pageSize, Offset: n * pageSize})
+		page, err := w.in.o.COC.ListIncidents(ctx, coc.IncidentQuery{TitleLike: mark, Limit: pageSize, Offset: n * pageSize})
 		if err != nil {
 			return oldest, err
 		}
 		if n == 0 {
 			total = page.Total // later pages may count what has come since
 		}
-		oldest = w.older(oldest, page.Incidents)
+		oldest = w.older(oldest, mark, page.Incidents)
 		seen, full = seen+len(page.Incidents), len(page.Incidents) >= pageSize
 	}
 	if oldest.Num == "" && (full || seen < total) {
@@ -190,10 +232,9 @@ func (w *work) find(ctx context.Context) (oldest coc.Incident, err error) {
 }
 
 // older is the oldest of these that carries the mark.
-func (w *work) older(oldest coc.Incident, all []coc.Incident) coc.Incident {
-	r := w.s.Record
+func (w *work) older(oldest coc.Incident, mark string, all []coc.Incident) coc.Incident {
 	for _, one := range all {
-		ours := strings.Contains(one.Title, r.Mark) && !slices.Contains(r.Earlier, one.Num)
+		ours := strings.Contains(one.Title, mark) && !slices.Contains(w.s.Record.Earlier, one.Num)
 		if ours && (oldest.Num == "" || one.CreateTime < oldest.CreateTime) {
 			oldest = one
 		}

@@ -50,11 +50,23 @@ func (in *Incidents) fires(tx *store.Tx, r *rule, a *alert.Alert) error {
 			return err
 		}
 	}
-	if began && (rec.ended() || rec.solving()) && rec.Again == nil && !rec.Quiet.IsZero() {
-		rec.Again = &Again{At: now, Alert: *a}
-		return in.wake(tx, rec, now, true)
+	changed := false
+	switch {
+	case !began:
+	case rec.State == Pending && !rec.LookFirst:
+		rec.LookFirst, err = in.older(tx, a)
+		changed = rec.LookFirst
+	case (rec.ended() || rec.solving()) && rec.Again == nil && !rec.Quiet.IsZero():
+		rec.Again, changed = &Again{At: now, Alert: *a}, true
 	}
-	return in.wake(tx, rec, now, false)
+	return errors.Join(err, in.wake(tx, rec, now, changed))
+}
+
+// older: the alert fires since before this store's first episode began, so its group
+// may have a ticket that the store knows nothing of.
+func (in *Incidents) older(tx *store.Tx, a *alert.Alert) (bool, error) {
+	born, err := in.born(tx, in.o.Now())
+	return a.StartsAt.Before(born), err
 }
 
 // ended: a member that fires now is a new chapter of the ticket, or a new one.
@@ -133,10 +145,6 @@ type beginning struct {
 const maxEarlier = 20
 
 func (in *Incidents) begin(tx *store.Tx, b beginning) (*Record, error) {
-	born, err := in.born(tx, b.at)
-	if err != nil {
-		return nil, err
-	}
 	n, err := tx.Next(Bucket)
 	if err != nil {
 		return nil, err
@@ -144,7 +152,6 @@ func (in *Incidents) begin(tx *store.Tx, b beginning) (*Record, error) {
 	rec := &Record{
 		Group: b.group, Episode: n, Rule: b.rule.name, RuleHash: b.rule.hash, Values: b.values, State: Pending,
 		Mark: markOf(b.rule.name, b.values, b.alert.StartsAt), First: b.alert, Began: b.at,
-		LookFirst: b.old == nil && b.alert.StartsAt.Before(born),
 	}
 	if b.old != nil {
 		rec.Earlier = b.old.Earlier
@@ -160,8 +167,7 @@ func (in *Incidents) begin(tx *store.Tx, b beginning) (*Record, error) {
 	return rec, save(tx, rec)
 }
 
-// born is when this store's first episode began. What fires since before that
-// may have a ticket that the store knows nothing of.
+// born is when this store's first episode began.
 func (in *Incidents) born(tx *store.Tx, now time.Time) (time.Time, error) {
 	var born time.Time
 	b, err := tx.Get(meta, []byte("born"))

@@ -331,8 +331,10 @@ func (s Situation) ending() Step {
 }
 
 // takenBack: the ticket was solved, and is at work again.
-func (s Situation) takenBack() bool {
-	switch s.Ticket.Status {
+func (s Situation) takenBack() bool { return atWork(s.Ticket.Status) }
+
+func atWork(s coc.IncidentStatus) bool {
+	switch s {
 	case coc.StatusResolved, coc.StatusCompleted, coc.StatusRejected, gone:
 		return false
 	default:

@@ -69,12 +69,14 @@ func memberIDs(tx *store.Tx, rec *Record) (ids []string) {
 }
 
 // membersOf lists the members of the episode, the first to fire first.
-func membersOf(tx *store.Tx, rec *Record) (all []member) {
-	eachMember(tx, rec.Group, func(_ string, m member) {
-		if m.Episode == rec.Episode {
-			all = append(all, m)
-		}
-	})
+func membersOf(tx *store.Tx, rec *Record) []member {
+	return slices.DeleteFunc(startsOf(tx, rec.Group), func(m member) bool { return m.Episode != rec.Episode })
+}
+
+// startsOf lists the members of a group, of whichever episode, the first to fire
+// first.
+func startsOf(tx *store.Tx, group string) (all []member) {
+	eachMember(tx, group, func(_ string, m member) { all = append(all, m) })
 	slices.SortFunc(all, func(a, b member) int {
 		return cmp.Or(a.StartsAt.Compare(b.StartsAt), cmp.Compare(a.Name, b.Name))
 	})

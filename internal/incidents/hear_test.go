@@ -1,0 +1,102 @@
+package incidents_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/cocbridge/cocbridge/internal/alert"
+	"github.com/cocbridge/cocbridge/internal/coc/coctest"
+	"github.com/cocbridge/cocbridge/internal/incidents"
+	"github.com/cocbridge/cocbridge/internal/store"
+)
+
+// on is the alarm Disk of one host.
+func (l *life) on(host string) alert.Alert {
+	a := critical("Disk", l.clock.Now())
+	a.Fingerprint, a.Labels["instance"] = host, host
+	return a
+}
+
+// two brings a group of two members to a ticket.
+func (l *life) two() (first, second alert.Alert) {
+	l.t.Helper()
+	first = l.on("web-2")
+	l.hear(first)
+	l.pass(5 * time.Minute)
+	second = l.on("web-1")
+	l.hear(second)
+	l.pass(5 * time.Minute)
+	l.wantTickets(1)
+	return first, second
+}
+
+// A new store hears of the members in another order than the old one, and of some
+// that are newer than it.
+func TestFires_aNewStoreFindsTheTicketByEachMember(t *testing.T) {
+	l := newLife(t, coctest.Fault{})
+	first, second := l.two()
+	l.stop()
+	l.path = filepath.Join(t.TempDir(), "new.db")
+	l.open()
+	third := l.on("web-3")
+	l.hear(third)
+	l.hear(second)
+	l.hear(first)
+	l.pass(5 * time.Minute)
+	l.wantTickets(1)
+	r, num := l.of(third), l.sim.Incidents()[0].Num
+	if r.Number != num || r.State != incidents.Accepted || r.Mark != incidents.MarkOf("page", []string{"Disk"}, first.StartsAt) {
+		t.Errorf("%s %s with the mark %s", r.State, r.Number, r.Mark)
+	}
+}
+
+// spoil makes the records of all groups unreadable.
+func (l *life) spoil() {
+	must(l.t, l.store.Update(l.t.Context(), func(tx *store.Tx) error {
+		var keys [][]byte
+		tx.Scan(incidents.Bucket, nil, func(key, _ []byte, _ error) bool { keys = append(keys, append([]byte(nil), key...)); return true })
+		for _, key := range keys {
+			if err := tx.Put(incidents.Bucket, key, []byte("{")); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// A damaged record: who began the group may have recovered meanwhile.
+func TestFires_aDamagedRecordFindsTheTicketByEachMember(t *testing.T) {
+	for name, recovered := range map[string]bool{"who still fires": false, "who has recovered": true} {
+		t.Run(name, func(t *testing.T) {
+			l := newLife(t, coctest.Fault{})
+			first, second := l.two()
+			if recovered {
+				l.hear(over(first, l.clock.Now()))
+				l.pass(time.Minute)
+			}
+			l.spoil()
+			l.hear(second)
+			l.pass(5 * time.Minute)
+			l.wantTickets(1)
+			if s := l.of(second).State; s != incidents.Accepted {
+				t.Errorf("state %s", s)
+			}
+		})
+	}
+}
+
+// The ticket of a member that has recovered is not that of what fires now, once
+// nobody works on it.
+func TestFires_aDamagedRecordTakesNoTicketThatIsOver(t *testing.T) {
+	l := newLife(t, coctest.Fault{})
+	l.solved()
+	l.spoil()
+	other := l.on("web-1")
+	l.hear(other)
+	l.pass(5 * time.Minute)
+	l.wantTickets(2)
+	if r := l.of(other); r.State != incidents.Accepted || r.Number == l.sim.Incidents()[0].Num {
+		t.Errorf("%s %s", r.State, r.Number)
+	}
+}
