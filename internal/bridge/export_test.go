@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cocbridge/cocbridge/internal/admin"
+	"github.com/cocbridge/cocbridge/internal/ledger"
 	"github.com/cocbridge/cocbridge/internal/receivers"
 	"github.com/cocbridge/cocbridge/internal/store"
 )
@@ -23,6 +25,9 @@ func (b *Bridge) LookSeldom() { b.trouble.every = time.Hour }
 
 // Feed is what the watchdog's ticker calls.
 func (b *Bridge) Feed(ctx context.Context) error { return b.feed(ctx) }
+
+// ToldBy is the verdict on an alarm of which only its entry is known.
+func ToldBy(e *ledger.Entry) (admin.Verdict, string) { return known{entry: e}.told() }
 
 // HoldCommit keeps a commit under way until the returned function is called.
 func (b *Bridge) HoldCommit() (release func()) {

@@ -223,6 +223,9 @@ func (k known) told() (admin.Verdict, string) {
 			return admin.StaleNews, fmt.Sprintf("stale, dropped behind the fence at %s: %s", at(e.At), e.Detail)
 		}
 	}
+	if t := k.entry.Told; t != nil { // the history is bounded
+		return admin.Sent, fmt.Sprintf("sent: COC took %s at %s; its request id is in the history no more", k.inCOC(), at(t.At))
+	}
 	return admin.NotTold, "nothing of it was ever told to COC, and nothing waits; its next repeat is told"
 }
 

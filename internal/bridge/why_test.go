@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/cocbridge/cocbridge/internal/admin"
+	"github.com/cocbridge/cocbridge/internal/bridge"
 	"github.com/cocbridge/cocbridge/internal/coc/coctest"
+	"github.com/cocbridge/cocbridge/internal/ledger"
 )
 
 // why asks and expects one answer.
@@ -129,6 +131,27 @@ func TestWhy_aProbeIsUnderWay(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	close(r.letGo)
+}
+
+// The history keeps so many lines; what COC was told is kept beside it.
+func TestWhy_theHistoryHasLostTheEvent(t *testing.T) {
+	told := &ledger.Telling{Firing: true, At: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+	dropped := ledger.Event{What: ledger.EventDropped}
+	for name, c := range map[string]struct {
+		entry   ledger.Entry
+		verdict admin.Verdict
+		says    string
+	}{
+		"it was told":      {ledger.Entry{Told: told, History: []ledger.Event{dropped}}, admin.Sent, "sent: COC took firing at 2026-11-21T12:00:00Z; its"},
+		"it was not":       {ledger.Entry{History: []ledger.Event{dropped}}, admin.NotTold, "nothing of it was ever told to COC"},
+		"the next was not": {ledger.Entry{Told: told, History: []ledger.Event{{What: ledger.EventUnsaid, Detail: "x"}, dropped}}, admin.NotTold, "not told at"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if verdict, text := bridge.ToldBy(&c.entry); verdict != c.verdict || !strings.HasPrefix(text, c.says) {
+				t.Errorf("%s: %s", verdict, text)
+			}
+		})
+	}
 }
 
 func TestWhy_coversEveryVerdict(t *testing.T) {
