@@ -206,6 +206,12 @@ func (img *image) serves(ctx context.Context) error {
 	if err := delivers(ctx, "FromTheImage", bearer); err != nil {
 		return err
 	}
+	if err := until(ctx, "why is answered", func() error { // as by "docker exec"
+		out, err := img.command(ctx, env, "/bin/cocbridge", "why", "alertname=FromTheImage").CombinedOutput()
+		return wasSent(string(out), err)
+	}); err != nil {
+		return err
+	}
 	check := img.Config.Healthcheck.Test[1:]
 	if out, err := img.command(ctx, env, check...).CombinedOutput(); err != nil {
 		return fmt.Errorf("the health check of a healthy bridge: %w: %s", err, out)

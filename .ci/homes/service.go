@@ -22,8 +22,8 @@ const (
 
 // service is the unit's process. systemd is stood in for by this: the user with
 // no capabilities and no new privileges, folders of state and runtime, everything
-// else read-only, umask, environment, credentials, the notify socket, ExecReload,
-// SIGTERM. The other lines of the unit's sandbox are checked by systemd-analyze and
+// else read-only, what of /proc is hidden, umask, environment, credentials, the notify
+// socket, ExecReload, SIGTERM. The other lines of the unit's sandbox are checked by systemd-analyze and
 // by comparing the system calls that were seen with its filter.
 type service struct {
 	m      *machine
@@ -91,10 +91,11 @@ func (s *service) prepare(ctx context.Context) error {
 }
 
 // sandbox is what a shell does before it becomes the service: ProtectSystem=strict,
-// UMask, User, no capabilities. strace stays out of the way of the process id.
+// ProtectProc, ProcSubset, UMask, User, no capabilities. strace stays out of the way of the process id.
 const sandbox = `set -e
 for folder in "$STATE_DIRECTORY" "$RUNTIME_DIRECTORY"; do mount --bind "$ROOT$folder" "$ROOT$folder"; done
 mount -o remount,bind,ro "$ROOT"
+mount -t proc -o "$PROC" proc "$ROOT/proc"
 umask "$UMASK"
 cd /
 exec chroot "$ROOT" setpriv --reuid="$USER" --regid="$USER" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all \
@@ -109,6 +110,7 @@ func (s *service) command(ctx context.Context) (*exec.Cmd, error) {
 	cmd := exec.CommandContext(ctx, "unshare", args...) //nolint:gosec // the unit under test
 	cmd.Env = []string{
 		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "ROOT=" + s.m.root, "USER=" + s.unit["User"][0], "UMASK=" + s.unit["UMask"][0],
+		"PROC=" + s.unit.proc(),
 		"STATE_DIRECTORY=/var/lib/" + s.unit["StateDirectory"][0], "RUNTIME_DIRECTORY=/run/" + s.unit["RuntimeDirectory"][0],
 		"CREDENTIALS_DIRECTORY=" + credentialsFolder, "NOTIFY_SOCKET=" + notifySocket, "WATCHDOG_USEC=200000",
 	}
@@ -186,6 +188,12 @@ func (s *service) life(ctx context.Context, alarm string) error {
 	if err := s.hears(ctx, "WATCHDOG=1"); err != nil {
 		return err
 	}
+	if err := measured(ctx); err != nil {
+		return err
+	}
+	if err := s.explains(ctx, alarm); err != nil {
+		return err
+	}
 	if err := s.reload(ctx); err != nil {
 		return err
 	}
@@ -199,6 +207,23 @@ func (s *service) life(ctx context.Context, alarm string) error {
 		return err
 	}
 	return s.checkCalls(ctx)
+}
+
+// measured checks that the sandbox hides nothing that the alert rules ask for.
+func measured(ctx context.Context) error {
+	page, err := get(ctx, web+"/metrics")
+	if err == nil && !strings.Contains(string(page), "\nprocess_start_time_seconds ") {
+		err = errors.New("the service does not say when it began")
+	}
+	return err
+}
+
+// explains asks by the socket, as root does on the host.
+func (s *service) explains(ctx context.Context, alarm string) error {
+	return until(ctx, "why is answered", func() error {
+		out, err := s.m.run(ctx, "cocbridge", "why", "alertname="+alarm)
+		return wasSent(out, err)
+	})
 }
 
 // isWho checks that the process has become the unit's user, without any capability.

@@ -77,6 +77,14 @@ func delivers(ctx context.Context, name, token string) error {
 	})
 }
 
+// wasSent is what why must say of an alarm that COC has.
+func wasSent(answer string, err error) error {
+	if err == nil && !strings.HasPrefix(answer, "sent: ") {
+		err = fmt.Errorf("why says: %s", answer)
+	}
+	return err
+}
+
 func get(ctx context.Context, url string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -50,3 +50,15 @@ func (u unit) credentials() map[string]string {
 	}
 	return all
 }
+
+// proc is what the service sees of /proc, as options of its mount.
+func (u unit) proc() string {
+	options := []string{"nosuid"}
+	for _, value := range u["ProtectProc"] {
+		options = append(options, "hidepid="+value)
+	}
+	for _, value := range u["ProcSubset"] {
+		options = append(options, "subset="+value)
+	}
+	return strings.Join(options, ",")
+}
