@@ -39,17 +39,22 @@ func (b *Bridge) acceptUnder(l *live) receivers.Accept {
 			seen, err = b.acceptAll(tx, l, all, batch.Rejected)
 			return err
 		})
-		switch {
-		case errors.Is(err, store.ErrFull):
-			return fmt.Errorf("%w: the store is full, see store.max_size", receivers.ErrBusy)
-		case err != nil:
-			return fmt.Errorf("%w: %w", receivers.ErrBusy, err)
+		if err != nil {
+			b.hears.turnedAway(b.o.Now())
+			return busy(err)
 		}
 		b.metrics.accepted(seen)
 		b.recent.note(seen.quiet, b.o.Now())
 		b.logUnmapped(seen.unmapped)
 		return nil
 	}
+}
+
+func busy(err error) error {
+	if errors.Is(err, store.ErrFull) {
+		return fmt.Errorf("%w: the store is full, see store.max_size", receivers.ErrBusy)
+	}
+	return fmt.Errorf("%w: %w", receivers.ErrBusy, err)
 }
 
 func (l *live) mapAll(alerts []alert.Alert) []mapped {

@@ -73,7 +73,6 @@ type Bridge struct {
 	trouble trouble
 	runs    runs
 
-	started    time.Time
 	web, admin net.Listener
 	token      secret.String
 
@@ -90,7 +89,8 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	b := &Bridge{o: o, started: o.Now(), budget: receivers.NewBudget(receivers.DefaultBudget)}
+	b := &Bridge{o: o, budget: receivers.NewBudget(receivers.DefaultBudget)}
+	b.hears.turnedAway(o.Now()) // who has spoken before
 	b.trouble.every, b.trouble.soon = troubleEvery, make(chan struct{}, 1)
 	b.seen = b.fingerprints(o.Config) // first, so that no change after it is missed
 	if err := b.setUp(ctx); err != nil {

@@ -7,11 +7,13 @@ import (
 	"github.com/cocbridge/cocbridge/internal/receivers"
 )
 
-// hearing knows when each receiver last got a message that it could read.
+// hearing knows when each receiver last got a message that it could read, and when
+// somebody was last turned away: who is, is not silent.
 type hearing struct {
 	mu   sync.Mutex
 	last map[string]time.Time // by receiver; before the first message, since when it listens
 	any  map[string]bool      // there was a message
+	open time.Time            // since when nobody was turned away
 }
 
 // listen begins to count the silence of receivers that are new, and forgets
@@ -42,4 +44,18 @@ func (h *hearing) since(receiver string) (t time.Time, heard bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.last[receiver], h.any[receiver]
+}
+
+// turnedAway notes that no message is taken in now, or that one was not.
+func (h *hearing) turnedAway(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open = now
+}
+
+// openSince is since when everybody who spoke was heard.
+func (h *hearing) openSince() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.open
 }

@@ -69,7 +69,7 @@ func (l *live) hasRules() bool { return len(l.cfg.Rules) > 0 }
 
 func (b *Bridge) newLedger(cfg *config.Config) *ledger.Ledger {
 	return ledger.New(ledger.Options{
-		Config: cfg.Delivery.Ledger, Book: b.book, History: time.Duration(cfg.Store.History), Started: b.started,
+		Config: cfg.Delivery.Ledger, Book: b.book, History: time.Duration(cfg.Store.History), Open: b.hears.openSince,
 		Cancel: func(tx *store.Tx, id uint64) (bool, error) { return b.queue.Cancel(tx, id) }, Now: b.o.Now,
 	})
 }

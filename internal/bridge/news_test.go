@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -326,6 +327,35 @@ func TestNews_anAlarmUnheardOfIsClosedAfterStaleAfter(t *testing.T) {
 	r.arrived(2, "Disk ok Minor")
 	r.sweep()
 	r.arrived(3)
+	r.clean()
+}
+
+// Who is turned away for want of room is not silent.
+func TestNews_aFullStoreIsNotTheSilenceOfItsSources(t *testing.T) {
+	r := newRig(t, "store: {max_size: 16MiB}\ndelivery: {stale_after: 24h}\n")
+	disk := r.firing("Disk", time.Hour)
+	r.send(disk)
+	r.arrived(0, "Disk alarm Minor")
+	r.sim.Inject(coctest.Fault{Status: 503})
+	accepted := r.fill()
+	r.closed("default", "down", float64(accepted))
+	r.advance(26 * time.Hour)
+	if status, _ := r.post(disk); status != http.StatusServiceUnavailable {
+		t.Fatalf("the bridge answered %d", status)
+	}
+	r.advance(time.Hour)
+	r.sweep()
+	r.idle(float64(accepted))
+	r.sim.ClearFaults()
+	r.advance(time.Minute)
+	r.delivered(accepted + 1)
+	r.sweep()
+	r.advance(23 * time.Hour)
+	r.sweep()
+	r.delivered(accepted + 1)
+	r.advance(2 * time.Hour)
+	r.sweep()
+	r.delivered(2 * (accepted + 1))
 	r.clean()
 }
 

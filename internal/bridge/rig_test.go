@@ -254,6 +254,26 @@ func group(alerts ...msg) string {
 	return string(body)
 }
 
+// fill posts large alerts until the store is full and returns how many it has taken.
+func (r *rig) fill() (accepted int) {
+	r.t.Helper()
+	r.until("it is full", func() bool {
+		storm := r.storm("Storm", 50)
+		for i := range storm {
+			storm[i].Labels["round"] = fmt.Sprint(accepted)
+			for j := range 4 {
+				storm[i].Annotations[fmt.Sprintf("text%d", j)] = strings.Repeat("x", 4000)
+			}
+		}
+		status, _ := r.post(storm...)
+		if status == http.StatusOK {
+			accepted += len(storm)
+		}
+		return status == http.StatusServiceUnavailable
+	})
+	return accepted
+}
+
 // do sends one request to the web address and returns the answer, read to its end.
 func (r *rig) do(method, path, body string) (*http.Response, string) {
 	r.t.Helper()

@@ -46,6 +46,9 @@ func (b *Bridge) every(ctx context.Context, r rounds, f func(context.Context) er
 // closes those that have been for longer than delivery.stale_after, in short
 // transactions.
 func (b *Bridge) Sweep(ctx context.Context) error {
+	if b.store.Accepting() != nil {
+		b.hears.turnedAway(b.o.Now())
+	}
 	l := b.live.Load().ledger
 	var from []byte
 	for {

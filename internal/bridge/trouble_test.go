@@ -3,7 +3,6 @@ package bridge_test
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -155,26 +154,13 @@ func TestTrouble_aFullStore(t *testing.T) {
 	r := troubledRig(t, "store: {max_size: 16MiB}\n")
 	r.checkTrouble()
 	r.sim.Inject(coctest.Fault{Status: 503})
-	round := 0
-	r.until("it is full", func() bool {
-		round++
-		storm := r.storm("Storm", 50)
-		for i := range storm {
-			storm[i].Labels["round"] = fmt.Sprint(round)
-			for j := range 4 {
-				storm[i].Annotations[fmt.Sprintf("text%d", j)] = strings.Repeat("x", 4000)
-			}
-		}
-		status, _ := r.post(storm...)
-		return status == http.StatusServiceUnavailable
-	})
+	accepted := r.fill()
 	r.checkTrouble() // it fits although senders are refused
-	accepted := int(r.metric("cocbridge_tasks"))
 	r.sim.ClearFaults()
 	r.advance(time.Minute)
-	r.delivered(accepted)
-	r.checkTrouble()
 	r.delivered(accepted + 1)
+	r.checkTrouble()
+	r.delivered(accepted + 2)
 	told := []string{}
 	for _, e := range r.sim.Alarms() {
 		if e.Alarm.AlarmName != "Storm" {

@@ -84,7 +84,7 @@ type Options struct {
 	Config
 	Book    *Book
 	History time.Duration    // how long an entry outlives its last message
-	Started time.Time        // since when messages could have been heard; zero = when New is called
+	Open    func() time.Time // since when no message was turned away; nil = since New is called
 	Cancel  Cancel           // for held tasks
 	Now     func() time.Time // nil = time.Now
 }
@@ -94,7 +94,7 @@ type Options struct {
 type Ledger struct {
 	book                           *Book
 	refresh, fence, stale, history time.Duration
-	started                        time.Time
+	open                           func() time.Time
 	cancel                         Cancel
 	now                            func() time.Time
 }
@@ -104,11 +104,12 @@ func New(o Options) *Ledger {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Started.IsZero() {
-		o.Started = o.Now()
+	if o.Open == nil {
+		started := o.Now()
+		o.Open = func() time.Time { return started }
 	}
 	return &Ledger{
-		book: o.Book, started: o.Started,
+		book: o.Book, open: o.Open,
 		refresh: time.Duration(o.Refresh), fence: time.Duration(o.Fence), stale: time.Duration(o.StaleAfter),
 		history: o.History, cancel: o.Cancel, now: o.Now,
 	}

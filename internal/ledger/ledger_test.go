@@ -334,20 +334,20 @@ func TestLedger_silenceCountsFromTheLastRepeatToo(t *testing.T) {
 	}
 }
 
-// A daemon that did not run could not hear anybody.
-func TestLedger_silenceCountsFromTheStart(t *testing.T) {
+// A daemon that did not run, or turned senders away, could not hear everybody.
+func TestLedger_silenceCountsFromWhenEverybodyWasHeard(t *testing.T) {
 	cfg := ledger.DefaultConfig()
 	cfg.StaleAfter = model.Duration(6 * time.Hour)
 	b := newBook(t, cfg)
 	b.hear(firing(noon))
 	b.confirm(b.tasks)
-	b.now = noon.Add(7 * time.Hour)
-	b.l = ledger.New(ledger.Options{Config: cfg, Book: b.book, History: 168 * time.Hour, Now: func() time.Time { return b.now }})
+	open := noon.Add(7 * time.Hour)
+	b.l = ledger.New(ledger.Options{Config: cfg, Book: b.book, History: 168 * time.Hour, Open: func() time.Time { return open }, Now: func() time.Time { return b.now }})
 	for after, want := range map[time.Duration]int{0: 0, 6 * time.Hour: 0, 6*time.Hour + time.Minute: 1} {
-		b.now = noon.Add(7*time.Hour + after)
+		b.now = open.Add(after)
 		due := b.look()
 		if len(due.Close) != want {
-			t.Errorf("%s after the start: %v is to be closed", after, due.Close)
+			t.Errorf("%s after that: %v is to be closed", after, due.Close)
 		}
 	}
 }

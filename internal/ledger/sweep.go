@@ -57,12 +57,12 @@ func (l *Ledger) forgettable(e *Entry, now time.Time) bool {
 }
 
 // silent is how long the alarm could have been heard of but was not: a sender
-// cannot reach a daemon that does not run, and a message that came less than
-// touchEvery after the one that is noted was not noted.
+// cannot reach a daemon that does not run or turns it away, and a message that came
+// less than touchEvery after the one that is noted was not noted.
 func (l *Ledger) silent(e *Entry, now time.Time) time.Duration {
 	last := e.Heard.Add(l.touchEvery())
-	if last.Before(l.started) {
-		last = l.started
+	if open := l.open(); last.Before(open) {
+		last = open
 	}
 	return now.Sub(last)
 }
