@@ -23,6 +23,11 @@ func (b *Bridge) CheckTrouble(ctx context.Context) error { return b.checkTrouble
 // LookSeldom keeps the ticker from looking at what is wrong; before Run.
 func (b *Bridge) LookSeldom() { b.trouble.every = time.Hour }
 
+// SweepFound is what Sweep does about what it has found.
+func (b *Bridge) SweepFound(ctx context.Context, due ledger.Due) error {
+	return b.sweep(ctx, b.live.Load().ledger, due)
+}
+
 // Feed is what the watchdog's ticker calls.
 func (b *Bridge) Feed(ctx context.Context) error { return b.feed(ctx) }
 

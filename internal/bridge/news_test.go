@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cocbridge/cocbridge/internal/coc/coctest"
+	"github.com/cocbridge/cocbridge/internal/ledger"
 )
 
 // Each test here is one sentence of the design's "What is news", told through
@@ -357,6 +358,24 @@ func TestNews_aFullStoreIsNotTheSilenceOfItsSources(t *testing.T) {
 	r.sweep()
 	r.delivered(2 * (accepted + 1))
 	r.clean()
+}
+
+// A message may come between the look at the ledger and the change: then the alarm is
+// neither closed nor forgotten, and its rules must not take it for recovered.
+func TestNews_whatIsHeardOfMeanwhileIsNotSilent(t *testing.T) {
+	r := newIncidentRig(t, incidentRule("")+"delivery: {stale_after: 24h}\n")
+	m := r.critical("Disk", "web-1")
+	id := identified(&m, "00000000000000aa")
+	r.send(m)
+	r.pass(20 * time.Second)
+	if err := r.b.SweepFound(t.Context(), ledger.Due{Close: []string{id}, Forget: []string{id}}); err != nil {
+		t.Fatal(err)
+	}
+	r.pass(6 * time.Minute)
+	r.wantTickets("Disk on web-1 ACKNOWLEDGED 0")
+	if n := len(r.sim.Alarms()); n != 1 {
+		t.Errorf("%d alarms arrived", n)
+	}
 }
 
 func TestNews_entriesAreForgottenAfterTheHistory(t *testing.T) {

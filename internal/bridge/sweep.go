@@ -68,32 +68,39 @@ func (b *Bridge) Sweep(ctx context.Context) error {
 	}
 }
 
+// sweep decides again about what was found, which may have been heard of meanwhile.
 func (b *Bridge) sweep(ctx context.Context, l *ledger.Ledger, due ledger.Due) error {
 	if len(due.Forget)+len(due.Close) == 0 {
 		return nil
 	}
 	return b.store.Update(ctx, func(tx *store.Tx) error {
+		over, err := l.Forget(tx, due.Forget)
+		if err != nil {
+			return err
+		}
 		for _, id := range due.Close {
-			if err := b.closeSilent(tx, l, id); err != nil {
+			closed, err := b.closeSilent(tx, l, id)
+			if err != nil {
 				return err
+			}
+			if closed {
+				over = append(over, id)
 			}
 		}
 		if cfg := b.live.Load(); cfg.hasRules() {
-			if err := cfg.fellSilent(tx, append(due.Close, due.Forget...)...); err != nil {
-				return err
-			}
+			return cfg.fellSilent(tx, over...)
 		}
-		return l.Forget(tx, due.Forget)
+		return nil
 	})
 }
 
 // closeSilent tells COC that an alarm is over because nobody speaks of it any more.
-func (b *Bridge) closeSilent(tx *store.Tx, l *ledger.Ledger, alarmID string) error {
+func (b *Bridge) closeSilent(tx *store.Tx, l *ledger.Ledger, alarmID string) (closed bool, err error) {
 	d, err := l.Close(tx, alarmID)
 	if err != nil || !d.Verdict.IsNews() {
-		return err
+		return false, err
 	}
-	return b.enqueueEnd(tx, d, end{
+	return true, b.enqueueEnd(tx, d, end{
 		alarmID: alarmID, reason: "silent",
 		text: "closed by cocbridge: its source has not spoken of it for longer than delivery.stale_after",
 	})

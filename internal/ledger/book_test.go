@@ -102,7 +102,10 @@ func TestBook_forgets(t *testing.T) {
 	b := newBook(t, ledger.DefaultConfig())
 	b.update(func(tx *store.Tx) error { return b.note(tx, "a", "b") })
 	b.now = b.now.Add(200 * time.Hour)
-	forget := func(tx *store.Tx) error { return b.l.Forget(tx, []string{"a"}) }
+	forget := func(tx *store.Tx) error {
+		_, err := b.l.Forget(tx, []string{"a"})
+		return err
+	}
 	b.abort(forget)
 	b.expectBook("a", "b")
 	b.update(func(tx *store.Tx) error { return errors.Join(forget(tx), b.note(tx, "a")) })

@@ -298,7 +298,13 @@ func TestLedger_Look(t *testing.T) {
 	if diff := cmp.Diff(ledger.Due{Forget: []string{alarm}}, b.look()); diff != "" {
 		t.Error(diff)
 	}
-	b.update(func(tx *store.Tx) error { return b.l.Forget(tx, []string{alarm}) })
+	b.update(func(tx *store.Tx) error {
+		forgotten, err := b.l.Forget(tx, []string{alarm, "another"})
+		if diff := cmp.Diff([]string{alarm}, forgotten); diff != "" {
+			t.Errorf("forgotten (-want +got):\n%s", diff)
+		}
+		return err
+	})
 	if diff := cmp.Diff(ledger.Due{}, b.look()); diff != "" {
 		t.Error(diff)
 	}

@@ -73,8 +73,8 @@ func (l *Ledger) closable(e *Entry, now time.Time) bool {
 	return l.stale > 0 && e.Held == nil && e.Shown() && e.identity() != nil && l.silent(e, now) > l.stale
 }
 
-// Forget removes the entries that are still due to be forgotten.
-func (l *Ledger) Forget(tx *store.Tx, alarmIDs []string) error {
+// Forget removes the entries that are still due to be forgotten, and returns which.
+func (l *Ledger) Forget(tx *store.Tx, alarmIDs []string) (forgotten []string, err error) {
 	now := l.now()
 	for _, id := range alarmIDs {
 		e, err := l.book.Get(tx, id)
@@ -82,13 +82,14 @@ func (l *Ledger) Forget(tx *store.Tx, alarmIDs []string) error {
 			continue
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := l.book.remove(tx, id); err != nil {
-			return err
+			return nil, err
 		}
+		forgotten = append(forgotten, id)
 	}
-	return nil
+	return forgotten, nil
 }
 
 // Close decides on an alarm that Look found silent: Recovery, with the identity
