@@ -114,8 +114,10 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request, s *share) (Bat
 	if err != nil {
 		return Batch{}, err
 	}
-	if sender == signed && !h.credentials.signature.kept(r.Header, body) {
-		return Batch{}, errUnauthorized
+	if sender == signed {
+		if err := h.verify(r, body); err != nil {
+			return Batch{}, err
+		}
 	}
 	select {
 	case h.turns <- struct{}{}:
@@ -164,10 +166,29 @@ func (h *handler) admit(r *http.Request) (verdict, error) {
 			return stranger, errUnauthorized
 		}
 	}
-	if !h.limiter.Allow() {
-		return stranger, &Error{RateLimited, "", "more requests than rate_limit allows, send it again"}
+	if sender == known {
+		if err := h.allow(); err != nil {
+			return stranger, err
+		}
 	}
 	return sender, checkEncoding(r.Header, h.Config.Gzip)
+}
+
+// verify completes admit for a sender whose body says who it is.
+func (h *handler) verify(r *http.Request, body []byte) error {
+	if !h.credentials.signature.kept(r.Header, body) {
+		return errUnauthorized
+	}
+	return h.allow()
+}
+
+// allow takes a request from rate_limit. Only who is known may: others would
+// spend what is the senders'.
+func (h *handler) allow() error {
+	if !h.limiter.Allow() {
+		return &Error{RateLimited, "", "more requests than rate_limit allows, send it again"}
+	}
+	return nil
 }
 
 // refuse is the one place where an error becomes a status, a counter, a line in

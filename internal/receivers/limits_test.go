@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -94,25 +97,37 @@ func TestHandler_GzipBomb(t *testing.T) {
 	}
 }
 
-// rate_limit is a bucket of requests; who has no credentials takes none of them.
+// rate_limit is a bucket of requests; who is not known takes none of them.
 func TestHandler_RateLimit(t *testing.T) {
-	s := newServer(t, func(o *receivers.Options) { o.Config.RateLimit, o.Config.Auth.BearerToken = 0.000001, "tok" })
-	send := func(token string) answer {
-		r := s.request(t, http.MethodPost, message(good))
-		r.Header.Set("Authorization", "Bearer "+token)
-		return s.do(t, r)
-	}
-	for range 10 {
-		if got := send("wrong"); got.status != http.StatusUnauthorized {
-			t.Fatalf("answered %d", got.status)
-		}
-	}
-	if got := send("tok"); got.status != http.StatusOK {
-		t.Fatalf("answered %d %s", got.status, got.body)
-	}
-	got := send("tok")
-	if want := errorBody("more requests than rate_limit allows, send it again"); got.status != http.StatusServiceUnavailable || got.body != want || got.header.Get("Retry-After") != "5" {
-		t.Errorf("answered %d %s", got.status, got.body)
+	mac := hmac.New(sha256.New, []byte("key"))
+	mac.Write([]byte(message(good)))
+	for _, tt := range []struct {
+		name, header, right, wrong string
+		auth                       receivers.AuthConfig
+	}{
+		{"a token", "Authorization", "Bearer tok", "Bearer wrong", receivers.AuthConfig{BearerToken: "tok"}},
+		{"a signature", "X-Signature-256", hex.EncodeToString(mac.Sum(nil)), strings.Repeat("0", 64), receivers.AuthConfig{HMAC: receivers.HMACConfig{Secret: "key", Header: "X-Signature-256"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newServer(t, func(o *receivers.Options) { o.Config.RateLimit, o.Config.Auth = 0.000001, tt.auth })
+			send := func(shown string) answer {
+				r := s.request(t, http.MethodPost, message(good))
+				r.Header.Set(tt.header, shown)
+				return s.do(t, r)
+			}
+			for range 10 {
+				if got := send(tt.wrong); got.status != http.StatusUnauthorized {
+					t.Fatalf("answered %d", got.status)
+				}
+			}
+			if got := send(tt.right); got.status != http.StatusOK {
+				t.Fatalf("answered %d %s", got.status, got.body)
+			}
+			got := send(tt.right)
+			if want := errorBody("more requests than rate_limit allows, send it again"); got.status != http.StatusServiceUnavailable || got.body != want || got.header.Get("Retry-After") != "5" {
+				t.Errorf("answered %d %s", got.status, got.body)
+			}
+		})
 	}
 }
 
