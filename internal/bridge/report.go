@@ -16,8 +16,8 @@ import (
 	"github.com/cocbridge/cocbridge/internal/task"
 )
 
-// task is the alarm as mapped today, under the identity that COC knows if the
-// decision names one.
+// task is the alarm as mapped today, under the identity that COC knows and at the
+// level that is in force if the decision names them.
 func (m mapped) task(d *ledger.Decision) task.Task {
 	t := task.Task{Kind: task.Report, Integration: m.result.Integration, Reason: string(d.Verdict), Alarm: m.result.Alarm, Alert: m.alert}
 	if m.err != nil || m.result.Drop {
@@ -25,6 +25,9 @@ func (m mapped) task(d *ledger.Decision) task.Task {
 	}
 	if d.Told != nil {
 		identify(&t, d.Told)
+	}
+	if d.Level != "" {
+		t.Alarm.AlarmLevel = coc.Level(d.Level)
 	}
 	t.Alarm.Time = d.Time(t.Alarm.Time)
 	return t

@@ -156,6 +156,11 @@ func TestZabbix_repeatsAreQuiet(t *testing.T) {
 	r.arrived(1)
 	r.tell(p)
 	r.arrived(1, "Disk alarm Major")
+	r.tell(updated(p, "12:40:01", "event_nseverity", "5"))
+	r.arrived(2, "Disk alarm Critical")
+	r.advance(31 * time.Minute)
+	r.tell(p) // with the severity it had
+	r.arrived(3, "Disk alarm Critical")
 	r.clean()
 }
 

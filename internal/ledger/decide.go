@@ -61,7 +61,8 @@ type Heard struct {
 type Decision struct {
 	Verdict Verdict
 	Due     time.Time // when the task may go out; zero = now
-	Told    *Telling  // the identity a recovery must take; nil = as mapped today
+	Told    *Telling  // the identity the task must take; nil = as mapped today
+	Level   string    // that a firing must carry because its own is out of date; empty = as mapped
 
 	book    *Book
 	alarmID string
@@ -192,6 +193,12 @@ func (l *Ledger) touchEvery() time.Duration {
 
 func (l *Ledger) firing(d *Decision, h Heard, known bool) {
 	e := d.entry
+	// A change that was made later has overtaken it: it is no news, and what it is
+	// told for says the level of that change, in the alarm that was told of it.
+	overtaken := h.Level != "" && h.Level != e.Level && h.Revision < e.Revision
+	if overtaken {
+		d.Level, d.level = e.Level, e.Level
+	}
 	switch {
 	case h.Dropped:
 		d.Verdict = Dropped
@@ -205,8 +212,9 @@ func (l *Ledger) firing(d *Decision, h Heard, known bool) {
 		l.hold(d)
 	case e.Unsaid:
 		d.Verdict = Again
-	case h.Level != "" && h.Level != e.Level && h.Revision < e.Revision:
-		d.Verdict = Repeat // a change that was made later has overtaken it
+	case overtaken:
+		d.repeat(h.Revision == "" && l.refreshDue(e, d.now))
+		d.Told = e.identity()
 	case h.Level != "" && h.Level != e.Level:
 		d.Verdict, d.time = Changed, e.lastTime()
 	default:

@@ -84,6 +84,9 @@ func (b *book) hear(h ledger.Heard) (ledger.Verdict, uint64, int64) {
 		}
 		b.tasks++
 		t := ledger.Telling{Firing: h.Firing, Time: at, Level: h.Level, Integration: "default", Name: "n"}
+		if d.Level != "" {
+			t.Level = d.Level
+		}
 		b.telling[b.tasks] = t
 		return d.Queued(tx, b.tasks, t)
 	})
@@ -437,7 +440,7 @@ func TestLedger_Decide_oneEpisodeForEver(t *testing.T) {
 			{hear: hear(recovery), want: ledger.Unknown}, {after: time.Second, hear: hear(problem), want: ledger.Stale}, {hear: hear(ack), want: ledger.Stale}},
 		"a change that comes first opens, the late problem is a repeat": {
 			{hear: hear(severe), want: ledger.NewEpisode}, {confirm: true}, {after: time.Second, hear: hear(problem), want: ledger.Repeat},
-			{after: time.Hour, hear: hear(problem), want: ledger.Repeat}, {hear: hear(severe), want: ledger.Repeat}},
+			{after: time.Hour, hear: hear(problem), want: ledger.Refresh}, {hear: hear(severe), want: ledger.Repeat}},
 		"another level is news, but not from a change that was overtaken": append(told[:2:2],
 			step{hear: hear(mild), want: ledger.Changed}, step{hear: hear(severe), want: ledger.Repeat}, step{hear: hear(mild), want: ledger.Repeat}),
 		"without changes, a problem sent again with another level is news": append(told[:2:2],
@@ -467,6 +470,36 @@ func TestLedger_Decide_oneEpisodeForEver(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A source that repeats the problem as it began keeps the alarm fresh in COC, at the
+// level that it has by now.
+func TestLedger_aRefreshTellsTheLevelInForce(t *testing.T) {
+	b := newBook(t, ledger.DefaultConfig())
+	said := func(h ledger.Heard, want ledger.Verdict, level string) {
+		t.Helper()
+		h.StartsAt = b.now
+		got, task, _ := b.hear(h)
+		if got != want || b.telling[task].Level != level {
+			t.Errorf("%s at level %s, want %s at %s", got, b.telling[task].Level, want, level)
+		}
+	}
+	problem, severe := once(true, "Major", ""), once(true, "Critical", "2")
+	said(problem, ledger.NewEpisode, "Major")
+	b.confirm(b.tasks)
+	said(severe, ledger.Changed, "Critical")
+	b.confirm(b.tasks)
+	b.now = b.now.Add(31 * time.Minute)
+	said(problem, ledger.Refresh, "Critical")
+	b.confirm(b.tasks)
+	b.now = b.now.Add(31 * time.Minute)
+	said(once(true, "Minor", "1"), ledger.Repeat, "Critical") // a late change is no repeat
+	said(problem, ledger.Refresh, "Critical")
+	b.lose()
+	said(problem, ledger.Again, "Critical")
+	b.confirm(b.tasks)
+	said(severe, ledger.Repeat, "Critical")
+	said(once(true, "Minor", "3"), ledger.Changed, "Minor")
 }
 
 // What we closed ourselves, because nobody spoke of it, was not the source's word.
