@@ -108,8 +108,8 @@ var only = map[string][]hostile{
 		{name: "a list", body: `[]`}, {name: "more alerts than allowed", body: `{"alerts":[` + lots("{},", 250_000) + `{}]}`, config: func(c *receivers.Config) { c.MaxAlerts = 1000 }},
 	},
 	"cloudevents": {
-		{name: "no specversion", body: `{"id":"1"}`}, {name: "one of a batch without", body: `[{"specversion":"1.0","type":"a","source":"b"},{}]`}, {name: "a batch of batches", body: `[[{"specversion":"1.0"}]]`},
-		{name: "no object", body: `[1]`},
+		{name: "no specversion", body: `{"id":"1"}`}, {name: "the data alone", body: `{"data":{"status":"firing"}}`}, {name: "a batch in an object", body: `{"events":[{"specversion":"1.0"}]}`},
+		{name: "more events than allowed", body: "[" + lots("{},", 200_000) + "{}]", config: func(c *receivers.Config) { c.MaxAlerts = 1000 }},
 	},
 	"aws-sns-cloudwatch": {
 		{name: "no type", body: `{"Message":"{}"}`}, {name: "an unknown type", body: `{"Type":"Hello"}`}, {name: "no message", body: `{"Type":"Notification"}`},
