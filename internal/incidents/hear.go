@@ -2,6 +2,7 @@ package incidents
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/cocbridge/cocbridge/internal/alert"
@@ -25,12 +26,15 @@ func (in *Incidents) Fires(tx *store.Tx, a *alert.Alert, matches []Match) error 
 }
 
 func (in *Incidents) fires(tx *store.Tx, r *rule, a *alert.Alert) error {
-	g, now := r.groupOf(a), in.o.Now()
+	now, alarmID := in.o.Now(), a.AlarmID()
+	g, err := in.home(tx, r, a)
+	if err != nil {
+		return err
+	}
 	rec, err := in.episode(tx, r, g, a)
 	if err != nil {
 		return err
 	}
-	alarmID := a.AlarmID()
 	m, known, err := loadMember(tx, g.id, alarmID)
 	if err != nil {
 		return err
@@ -67,6 +71,39 @@ func (in *Incidents) fires(tx *store.Tx, r *rule, a *alert.Alert) error {
 func (in *Incidents) older(tx *store.Tx, a *alert.Alert) (bool, error) {
 	born, err := in.born(tx, in.o.Now())
 	return a.StartsAt.Before(born), err
+}
+
+// home is the group that the alert belongs to: by its labels, unless it is in a ticket
+// of the rule that is not over. So another group_by opens no second ticket for what
+// has one.
+func (in *Incidents) home(tx *store.Tx, r *rule, a *alert.Alert) (group, error) {
+	g, alarmID := r.groupOf(a), a.AlarmID()
+	others := slices.DeleteFunc(groupsOf(tx, alarmID), func(id string) bool { return id == g.id })
+	if len(others) == 0 {
+		return g, nil
+	}
+	for _, id := range append([]string{g.id}, others...) {
+		rec, err := Get(tx, id)
+		if undamaged(err) != nil {
+			return g, err
+		}
+		if err != nil || rec == nil || !rec.holds(r) {
+			continue
+		}
+		m, _, err := loadMember(tx, id, alarmID)
+		if err != nil {
+			return g, err
+		}
+		if m.Episode == rec.Episode {
+			return group{id: id, values: rec.Values}, nil
+		}
+	}
+	return g, nil
+}
+
+// holds says that the rule's alerts which are in this episode stay there.
+func (r *Record) holds(now *rule) bool {
+	return r.Rule == now.name && r.State.live() && (r.State != Pending || r.RuleHash == now.hash)
 }
 
 // ended: a member that fires now is a new chapter of the ticket, or a new one.

@@ -100,3 +100,45 @@ func TestFires_aDamagedRecordTakesNoTicketThatIsOver(t *testing.T) {
 		t.Errorf("%s %s", r.State, r.Number)
 	}
 }
+
+// Another group_by is for what has no ticket: what has one stays there until that is
+// over.
+func TestFires_anotherGroupByOpensNoSecondTicket(t *testing.T) {
+	l := newLife(t, coctest.Fault{})
+	disk := l.on("web-1")
+	l.hear(disk)
+	l.pass(5 * time.Minute)
+	l.under(func(c *incidents.Config) { c.GroupBy = []string{"alertname", "instance"} })
+	l.pass(30 * time.Minute)
+	l.hear(disk) // a repeat that is due
+	l.pass(5 * time.Minute)
+	l.wantTickets(1)
+	l.hear(l.on("web-2"))
+	l.pass(5 * time.Minute)
+	l.wantTickets(2)
+	l.hear(over(disk, l.clock.Now()))
+	l.pass(10 * time.Minute)
+	l.wantStatus(coctest.IncidentResolved)
+	l.hear(l.on("web-1")) // within refire.within: still the old one
+	l.pass(5 * time.Minute)
+	l.wantTickets(2)
+	if n := len(l.sim.Incidents()[0].Remarks); n != 1 {
+		t.Errorf("%d remarks", n)
+	}
+	l.hear(over(disk, l.clock.Now()))
+	l.pass(time.Hour)
+	l.hear(l.on("web-1"))
+	l.pass(5 * time.Minute)
+	l.wantTickets(3)
+}
+
+// What waits for its hold has no ticket yet: it begins anew by the rule as it is now.
+func TestFires_anotherGroupByOfWhatIsHeldBack(t *testing.T) {
+	l := newLife(t, coctest.Fault{})
+	disk := l.on("web-1")
+	l.hear(disk)
+	l.under(func(c *incidents.Config) { c.GroupBy = nil })
+	l.hear(disk)
+	l.pass(5 * time.Minute)
+	l.wantTickets(1)
+}
