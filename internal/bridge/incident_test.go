@@ -273,6 +273,9 @@ func TestIncident_hold(t *testing.T) {
 		r.pass(5 * time.Minute)
 		r.wantTickets()
 		r.idle(0)
+		if n := r.metric("cocbridge_incidents_cancelled_total"); n != 0 {
+			t.Errorf("%v cancelled", n)
+		}
 	})
 	t.Run("what still fires does", func(t *testing.T) {
 		r := newIncidentRig(t, held)
@@ -283,7 +286,10 @@ func TestIncident_hold(t *testing.T) {
 		r.wantTickets("Disk on web-1 ACKNOWLEDGED 0")
 	})
 	t.Run("a rule that changed meanwhile does not act", func(t *testing.T) {
-		r := newIncidentRig(t, held)
+		r := makeIncidentRig(t, held)
+		core, lines := observer.New(zap.WarnLevel)
+		r.log = zap.New(core)
+		r.start()
 		r.send(r.critical("Disk", "web-1"))
 		if err := r.reload(held + "      region: cn-east-3\n"); err != nil {
 			t.Fatal(err)
@@ -291,6 +297,9 @@ func TestIncident_hold(t *testing.T) {
 		r.pass(5 * time.Minute)
 		r.wantTickets()
 		r.idle(0)
+		if n, warned := r.metric("cocbridge_incidents_cancelled_total"), lines.FilterMessage("incident not opened").Len(); n != 1 || warned != 1 {
+			t.Errorf("the metric shows %v, %d lines of the log", n, warned)
+		}
 	})
 	t.Run("a restart does not forget", func(t *testing.T) {
 		r := newIncidentRig(t, held)

@@ -234,9 +234,20 @@ func (w *work) write(tx *store.Tx, r *Record, step Step) error {
 	case Begin:
 		return w.beginAgain(tx, r)
 	default:
+		if !w.s.quiet() && r.Number == "" {
+			w.cancelled(tx, step.Why)
+		}
 		w.enter(r, Over, step.Why)
 	}
 	return nil
+}
+
+// cancelled: the alerts fire and get no ticket, until a repeat of them is due.
+func (w *work) cancelled(tx *store.Tx, why string) {
+	tx.OnCommit(func() {
+		w.in.o.Metrics.cancelled.Inc()
+		w.in.o.Log.Warn("incident not opened", zap.String("rule", w.rule.name), zap.String("key", w.s.Record.Group), zap.String("mark", w.s.Record.Mark), zap.String("why", why))
+	})
 }
 
 // idle: the step told COC nothing, so it says nothing about how COC fares.

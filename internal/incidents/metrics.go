@@ -8,9 +8,9 @@ import (
 
 // Metrics are the figures of all incidents.
 type Metrics struct {
-	opened, solved, closed, failed prometheus.Counter
-	open                           prometheus.Gauge
-	accepting                      prometheus.Histogram
+	opened, solved, closed, failed, cancelled prometheus.Counter
+	open                                      prometheus.Gauge
+	accepting                                 prometheus.Histogram
 }
 
 // NewMetrics registers the metrics of incidents.
@@ -19,17 +19,18 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	m := &Metrics{
-		opened: counter("cocbridge_incidents_opened_total", "Tickets that rules have opened in COC, those found again included."),
-		solved: counter("cocbridge_incidents_solved_total", "Tickets that have got a solution, from us or from a person."),
-		closed: counter("cocbridge_incidents_closed_total", "Tickets that were seen completed, rejected or gone."),
-		failed: counter("cocbridge_incidents_failed_total", "Steps of tickets that became dead letters."),
+		opened:    counter("cocbridge_incidents_opened_total", "Tickets that rules have opened in COC, those found again included."),
+		solved:    counter("cocbridge_incidents_solved_total", "Tickets that have got a solution, from us or from a person."),
+		closed:    counter("cocbridge_incidents_closed_total", "Tickets that were seen completed, rejected or gone."),
+		failed:    counter("cocbridge_incidents_failed_total", "Steps of tickets that became dead letters."),
+		cancelled: counter("cocbridge_incidents_cancelled_total", "Tickets that were not opened although their alerts fire, because the rule was changed meanwhile."),
 		open: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "cocbridge_incidents_open", Help: "Tickets that are opened or accepted and not yet solved."}),
 		accepting: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "cocbridge_incident_accept_seconds", Help: "Time from the opening of a ticket until it was seen accepted.",
 			Buckets: []float64{5, 15, 60, 300, 900, 1800, 3600, 4 * 3600}}),
 	}
-	reg.MustRegister(m.opened, m.solved, m.closed, m.failed, m.open, m.accepting)
+	reg.MustRegister(m.opened, m.solved, m.closed, m.failed, m.cancelled, m.open, m.accepting)
 	return m
 }
 
