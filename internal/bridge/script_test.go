@@ -388,8 +388,13 @@ func TestIncident_solutionTellsOfTheScript(t *testing.T) {
 	r.page(resolve(down, r.clock.Now()))
 	r.pass(3 * time.Minute)
 	tickets := r.sim.Incidents()
-	if len(tickets) != 1 || !strings.Contains(fmt.Sprintf("%+v", tickets[0]), "FINISHED") || !strings.Contains(fmt.Sprintf("%+v", tickets[0]), "nginx restarted") {
-		t.Errorf("tickets: %+v", tickets)
+	if len(tickets) != 1 {
+		t.Fatalf("tickets: %+v", tickets)
+	}
+	for _, part := range []string{"First seen", "1 alerts, 0 flaps", "FINISHED", "nginx restarted", " accepted "} {
+		if !strings.Contains(tickets[0].Solution, part) {
+			t.Errorf("the solution lacks %q:\n%s", part, tickets[0].Solution)
+		}
 	}
 }
 

@@ -100,7 +100,7 @@ func DefaultConfig() Config {
 		Accept:            AcceptConfig{When: opened},
 		Solve: SolveConfig{
 			When: resolved, After: model.Duration(5 * time.Minute),
-			Cause: field(`Recovered at {{ .EndsAt }}`), Solution: field(`{{ or .ScriptSummary .Timeline }}`),
+			Cause: field(`Recovered at {{ .EndsAt }}`), Solution: field(`{{ .Timeline }}`),
 		},
 		Confirm:          ConfirmConfig{When: never, Comment: field("")},
 		Refire:           RefireConfig{Within: model.Duration(30 * time.Minute), Do: remarkIt},

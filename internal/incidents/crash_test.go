@@ -47,6 +47,7 @@ type life struct {
 	rule     func(*incidents.Config) // changes the rule of the story; nil = as it is
 	inFlight uint64                  // the task that is worked on
 	update   func()                  // comes before the next commit
+	runs     string                  // what scripts are said to have done
 
 	store *store.Store
 	stop  func()
@@ -184,6 +185,7 @@ func (l *life) follow(over incidents.COC) {
 		Rules: []incidents.Rule{{Name: "page", Incident: &cfg}}, Application: &render.Field{Value: new("app")},
 		Fence: time.Minute, History: time.Hour, GiveUpAfter: time.Hour,
 		Store: l, COC: over, Put: put, Cancel: l.cancel,
+		Summary: func(*store.Tx, []string, time.Time) string { return l.runs },
 		Metrics: incidents.NewMetrics(prometheus.NewRegistry()), Log: zap.NewNop(), Now: l.clock.Now,
 	})
 	if err != nil {

@@ -246,10 +246,11 @@ func (w *work) older(oldest coc.Incident, mark string, all []coc.Incident) coc.I
 func (w *work) view() view {
 	var v view
 	_ = w.in.o.Store.View(func(tx *store.Tx) error { // without members it is shorter
-		v = w.rule.view(tx, w.s.Record, w.s.Now)
+		runs := ""
 		if w.in.o.Summary != nil {
-			v.ScriptSummary = w.in.o.Summary(tx, memberIDs(tx, w.s.Record), w.s.Record.Began)
+			runs = w.in.o.Summary(tx, memberIDs(tx, w.s.Record), w.s.Record.Began)
 		}
+		v = w.rule.view(tx, w.s.Record, w.s.Now, runs)
 		return nil
 	})
 	return v

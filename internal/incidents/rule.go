@@ -60,7 +60,7 @@ type view struct {
 	*render.Alert
 	Number        string // of the ticket, once there is one
 	Members       int
-	Timeline      string
+	Timeline      string // first seen, alerts, flaps, runs, and what was done when
 	ScriptSummary string // what scripts have done; empty = none ran
 }
 

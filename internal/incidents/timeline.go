@@ -7,21 +7,25 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cocbridge/cocbridge/internal/coc"
 	"github.com/cocbridge/cocbridge/internal/render"
 	"github.com/cocbridge/cocbridge/internal/store"
 )
 
 // view is what templates see of an episode: its first member, with the last
-// recovery as its end.
-func (r *rule) view(tx *store.Tx, rec *Record, now time.Time) view {
+// recovery as its end, and what scripts have done.
+func (r *rule) view(tx *store.Tx, rec *Record, now time.Time, runs string) view {
 	crowd := crowdOf(tx, rec, now)
 	a := render.NewAlert(&rec.First)
 	a.EndsAt = crowd.Ended
-	return view{Alert: a, Number: rec.Number, Members: crowd.Members, Timeline: timeline(tx, rec, crowd)}
+	return view{Alert: a, Number: rec.Number, Members: crowd.Members, Timeline: timeline(tx, rec, crowd, runs), ScriptSummary: runs}
 }
 
+// Members and runs leave room for what was done in the ticket, within what COC takes
+// of a solution.
 const (
 	shownMembers = 30
+	shownRuns    = 3000 // UTF-16 units
 	timeForm     = "2006-01-02 15:04:05"
 )
 
@@ -33,8 +37,8 @@ func clockTime(t time.Time) string {
 	return t.UTC().Format(timeForm) + " UTC"
 }
 
-// timeline tells the episode in a few lines.
-func timeline(tx *store.Tx, rec *Record, c Crowd) string {
+// timeline tells the episode in a few lines: its alerts, its runs, its ticket.
+func timeline(tx *store.Tx, rec *Record, c Crowd, runs string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "First seen %s, %d alerts, %d flaps\n", clockTime(rec.First.StartsAt), c.Members, c.Flaps)
 	all := membersOf(tx, rec)
@@ -44,6 +48,9 @@ func timeline(tx *store.Tx, rec *Record, c Crowd) string {
 			break
 		}
 		fmt.Fprintf(&b, "- %s: %s to %s\n", m.Name, clockTime(m.StartsAt), ending(m))
+	}
+	if short, _ := coc.Shorten(runs, shownRuns); short != "" {
+		b.WriteString(short + "\n")
 	}
 	for _, e := range rec.History {
 		fmt.Fprintf(&b, "%s %s %s\n", clockTime(e.At), e.What, e.Detail)
