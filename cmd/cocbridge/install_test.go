@@ -98,22 +98,86 @@ func TestDocuments_metricsVariablesAndFilesExist(t *testing.T) {
 	}
 }
 
-// The unit is given what its configuration leaves out, and the example of a further
-// credential works the same way.
+// Each credential of the unit and of the examples of further ones is used: by a
+// variable, or by the configuration beside it.
 func TestDocuments_everyCredentialOfTheUnitIsUsed(t *testing.T) {
-	unit, err := os.ReadFile("../../deploy/systemd/cocbridge.service")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(unit) + documents(t)["../../deploy/docs/install.md"]
+	text := unit(t) + documents(t)["../../deploy/docs/install.md"]
 	credentials := all(`(?m)^LoadCredential=(\w+):/etc/cocbridge/\w+$`, text)
-	if len(credentials) != 3 {
+	if len(credentials) != 5 {
 		t.Errorf("credentials %q", credentials)
 	}
 	for _, name := range credentials {
-		if !strings.Contains(text, "Environment=COCBRIDGE_"+strings.ToUpper(name)+"_FILE=%d/"+name+"\n") {
+		if !strings.Contains(text, "Environment=COCBRIDGE_"+strings.ToUpper(name)+"_FILE=%d/"+name+"\n") && !strings.Contains(text, "_file: "+credentialsFolder+name+"}") {
 			t.Errorf("nobody reads the credential %s", name)
 		}
+	}
+}
+
+// credentialsFolder is where systemd puts those of the service.
+const credentialsFolder = "/run/credentials/cocbridge.service/"
+
+func unit(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../deploy/systemd/cocbridge.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// unitEnvironment is what the service is given, with its credentials.
+func unitEnvironment(t *testing.T, credentials map[string]string) []string {
+	t.Helper()
+	folder := t.TempDir()
+	for name, value := range credentials {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(value), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	environ := all(`(?m)^Environment=(.*)$`, strings.ReplaceAll(unit(t), "%d", folder))
+	if len(environ) != len(credentials) {
+		t.Fatalf("the unit sets %q", environ)
+	}
+	return environ
+}
+
+// The packaged configuration and its empty files, without a secret key of our own.
+func TestUnit_startsWithoutASecretKey(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/package/config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := regexp.MustCompile(`(?s)access_key: .*secret_key_file: secret_key`)
+	for method, auth := range map[string]string{"agency": "method: agency", "token": "{method: token, user: u, domain: d, password: p}"} {
+		file := filepath.Join(t.TempDir(), "config.yaml")
+		if err := os.WriteFile(file, []byte(filled(keys.ReplaceAllString(string(text), auth))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := config.Load(config.Options{File: file, Environ: unitEnvironment(t, map[string]string{"secret_key": "", "integration_key": "abcdefgh"})}); err != nil {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+}
+
+// Its example of more credentials, below what the unit sets.
+func TestInstall_itsConfigurationLoads(t *testing.T) {
+	folder := t.TempDir()
+	environ := unitEnvironment(t, map[string]string{"secret_key": "SK", "integration_key": "abcdefgh"})
+	blocks := all("(?s)```yaml\n(coc:.*?)```", documents(t)["../../deploy/docs/install.md"])
+	if len(blocks) != 1 {
+		t.Fatalf("%d configurations", len(blocks))
+	}
+	for _, name := range all(credentialsFolder+`(\w+)`, blocks[0]) {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte("hgfedcba"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(folder, "config.yaml")
+	if err := os.WriteFile(file, []byte(filled(strings.ReplaceAll(blocks[0], credentialsFolder, ""))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Load(config.Options{File: file, Environ: environ}); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -121,11 +185,7 @@ func TestDocuments_everyCredentialOfTheUnitIsUsed(t *testing.T) {
 // began, which the alert rules ask for. .ci/homes sees the second only: it makes no user
 // namespace.
 func TestUnit_hidesNothingThatIsAskedFor(t *testing.T) {
-	unit, err := os.ReadFile("../../deploy/systemd/cocbridge.service")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if hidden := all(`(?m)^(PrivateUsers|ProcSubset)=`, string(unit)); len(hidden) > 0 {
+	if hidden := all(`(?m)^(PrivateUsers|ProcSubset)=`, unit(t)); len(hidden) > 0 {
 		t.Errorf("the unit has %q", hidden)
 	}
 }

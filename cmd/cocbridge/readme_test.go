@@ -71,7 +71,7 @@ func TestReadme_itsConfigurationsLoad(t *testing.T) {
 			}
 		}
 		file := filepath.Join(folder, "config.yaml")
-		if err := os.WriteFile(file, []byte(strings.ReplaceAll(block, "/etc/cocbridge/", "")), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(filled(strings.ReplaceAll(block, "/etc/cocbridge/", ""))), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := config.Load(config.Options{File: file}); err != nil {
@@ -81,6 +81,11 @@ func TestReadme_itsConfigurationsLoad(t *testing.T) {
 	if ours == 0 || ours == len(blocks) {
 		t.Errorf("%d blocks, %d of them ours: this looks at the wrong thing", len(blocks), ours)
 	}
+}
+
+// filled has values where our examples have placeholders, which are refused.
+func filled(text string) string {
+	return strings.NewReplacer("YOURACCESSKEY", "AK", "your-coc-application", "app-1").Replace(text)
 }
 
 func TestReadme_commandsAndFlagsExist(t *testing.T) {

@@ -42,6 +42,9 @@ type AuthConfig struct {
 	MetadataEndpoint  string        `yaml:"metadata_endpoint"` // agency; empty = the address every ECS has it at
 }
 
+// UsesKeys says whether an access key and a secret key are needed.
+func (a AuthConfig) UsesKeys() bool { return a.Method == methodKeys }
+
 // Timeouts bound one call each.
 type Timeouts struct {
 	Connect model.Duration `yaml:"connect"`

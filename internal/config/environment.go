@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"context"
 	"path/filepath"
 	"reflect"
@@ -65,6 +66,20 @@ func (l *loader) overlayEnvironment(environ []string) {
 		l.config.Mapping.ApplicationID = &mapping.Field{Value: o.ApplicationID}
 	}
 	l.settleTwins(reflect.ValueOf(o), set)
+	l.leaveOutKeys(o, set)
+}
+
+// leaveOutKeys takes a variable that names an empty file for unset where no keys are
+// used: the packages' service names the file of the secret key in any case.
+func (l *loader) leaveOutKeys(o overlay, set map[string]string) {
+	if l.config.COC.Auth.UsesKeys() {
+		return
+	}
+	for name, file := range map[string]*string{"ACCESS_KEY_FILE": o.AccessKeyFile, "SECRET_KEY_FILE": o.SecretKeyFile} {
+		if data, _, err := readFile(*file, maxSecret); set[name] != "" && err == nil && len(bytes.TrimSpace(data)) == 0 {
+			*file = ""
+		}
+	}
 }
 
 // overlay returns the pointers. ApplicationID stays nil: its place is made

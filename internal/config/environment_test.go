@@ -108,6 +108,25 @@ func TestLoad_environmentProblems(t *testing.T) {
 	}
 }
 
+// The packages' service names the file of the secret key, whatever the method.
+func TestLoad_anEmptyFileOfAKeyThatIsNotUsed(t *testing.T) {
+	empty := write(t, t.TempDir(), "secret_key", "\n")
+	agency := strings.Replace(minimal, "access_key: AK, secret_key: SK", "method: agency", 1)
+	c := load(t, agency, "COCBRIDGE_SECRET_KEY_FILE="+empty)
+	if c.COC.Auth.SecretKeyFile != "" || c.COC.Auth.SecretKey != "" {
+		t.Errorf("%+v", c.COC.Auth)
+	}
+	for name, tt := range map[string]struct{ text, file, want string }{
+		"a secret that is not used": {agency, write(t, t.TempDir(), "secret_key", "SK"), "method agency does not use it; remove it"},
+		"a key that is used":        {minimal, empty, "is empty; write the secret into it"},
+	} {
+		file := write(t, t.TempDir(), "c.yaml", tt.text)
+		if got := loadError(t, config.Options{File: file, Environ: []string{"COCBRIDGE_SECRET_KEY_FILE=" + tt.file}}); !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 func TestLoad_nothingAtAllNamesTheVariables(t *testing.T) {
 	got := loadError(t, config.Options{})
 	for _, name := range []string{"ACCESS_KEY", "SECRET_KEY", "INTEGRATION_KEY", "APPLICATION_ID"} {
