@@ -98,6 +98,7 @@ func loadExample(t *testing.T, folder, text string) (*config.Config, error) {
 	t.Helper()
 	write(t, folder, "secret_key", "SK\n")
 	write(t, folder, "integration_key", "abc123\n")
+	text = strings.NewReplacer("YOURACCESSKEY", "AK", "your-coc-application", "app1").Replace(text)
 	return config.Load(config.Options{File: write(t, folder, "cocbridge.yaml", text)})
 }
 

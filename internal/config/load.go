@@ -38,6 +38,7 @@ func Load(o Options) (*Config, error) {
 	l.overlayFlags(o.Overrides)
 	if !l.unreadable {
 		l.readTwins(reflect.ValueOf(&l.config).Elem(), "")
+		l.refusePlaceholders(reflect.ValueOf(&l.config).Elem(), "")
 		l.checkTemplates()
 		l.config.validate(func(path, text string) {
 			if !l.isFailed(path) {

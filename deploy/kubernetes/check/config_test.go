@@ -11,13 +11,27 @@ import (
 	"github.com/cocbridge/cocbridge/internal/config"
 )
 
+// filled has values where the manifests have placeholders, but not for the one that
+// is left (empty = none).
+func filled(text, left string) string {
+	for before, after := range map[string]string{"YOURACCESSKEY": "AK", "your-coc-application": "app-1"} {
+		if before != left {
+			text = strings.ReplaceAll(text, before, after)
+		}
+	}
+	return text
+}
+
 // secretFolder has the Secret's keys as files, as a volume of it would, with values
-// instead of its placeholders: one of them is refused, so that nobody forgets it.
-func secretFolder(t *testing.T, secret core.Secret) string {
+// instead of its placeholders, but not for the key that is left.
+func secretFolder(t *testing.T, secret core.Secret, left string) string {
 	t.Helper()
 	folder := t.TempDir()
-	for key := range secret.Data {
-		if err := os.WriteFile(filepath.Join(folder, key), []byte("abcdefgh"), 0o600); err != nil {
+	for key, value := range secret.Data {
+		if key != left {
+			value = []byte("abcdefgh")
+		}
+		if err := os.WriteFile(filepath.Join(folder, key), value, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -43,7 +57,9 @@ func imageEnvironment(t *testing.T) []string {
 	return environ
 }
 
-func TestSidecar_itsEnvironmentLoads(t *testing.T) {
+// loadSidecar loads what the sidecar's container is given.
+func loadSidecar(t *testing.T, left string) error {
+	t.Helper()
 	m := build(t, "sidecar")
 	c, environ := m.bridge(t), imageEnvironment(t)
 	for _, from := range c.EnvFrom {
@@ -52,30 +68,44 @@ func TestSidecar_itsEnvironmentLoads(t *testing.T) {
 				continue
 			}
 			for key, value := range config.Data {
-				environ = append(environ, key+"="+value)
+				environ = append(environ, key+"="+filled(value, left))
 			}
 		}
 	}
-	folder := secretFolder(t, m.secrets[0])
+	folder := secretFolder(t, m.secrets[0], left)
 	for _, env := range c.Env {
 		environ = append(environ, env.Name+"="+strings.ReplaceAll(env.Value, "/etc/cocbridge", folder))
 	}
 	if len(environ) < 8 {
 		t.Fatalf("the sidecar's environment is %q", environ)
 	}
-	if _, err := config.Load(config.Options{Environ: environ}); err != nil {
-		t.Error(err)
-	}
+	_, err := config.Load(config.Options{Environ: environ})
+	return err
 }
 
-func TestStandalone_itsConfigurationLoads(t *testing.T) {
+// loadStandalone loads the configuration file of the standalone bridge.
+func loadStandalone(t *testing.T, left string) error {
+	t.Helper()
 	m := build(t, "standalone")
-	text := strings.ReplaceAll(m.configs[0].Data["config.yaml"], "/etc/cocbridge-secret", secretFolder(t, m.secrets[0]))
+	text := strings.ReplaceAll(m.configs[0].Data["config.yaml"], "/etc/cocbridge-secret", secretFolder(t, m.secrets[0], left))
 	file := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(filled(text, left)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := config.Load(config.Options{File: file, Environ: imageEnvironment(t)}); err != nil {
-		t.Error(err)
+	_, err := config.Load(config.Options{File: file, Environ: imageEnvironment(t)})
+	return err
+}
+
+// Each placeholder alone makes the start fail, so that nobody forgets one.
+func TestManifests_loadWhenNoPlaceholderIsLeft(t *testing.T) {
+	for name, load := range map[string]func(*testing.T, string) error{"sidecar": loadSidecar, "standalone": loadStandalone} {
+		if err := load(t, ""); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, left := range []string{"YOURACCESSKEY", "your-coc-application", "secret_key", "integration_key", "bearer_token"} {
+			if err := load(t, left); err == nil || !strings.Contains(err.Error(), " is the placeholder of an example") {
+				t.Errorf("%s with %s as it is: %v", name, left, err)
+			}
+		}
 	}
 }
