@@ -156,7 +156,7 @@ func (b *Bridge) openQueue(cfg *config.Config) error {
 	q, err := queue.Open(queue.Options{
 		Store: b.store, Now: b.o.Now, Admit: b.admit,
 		CrashFile: filepath.Join(cfg.Store.Path, crashFile), MaxCrashes: maxCrashes,
-		MaxWait: max(longWait, time.Duration(cfg.Delivery.Ledger.Fence), time.Duration(cfg.Delivery.Forwarder.Backoff.Max)),
+		MaxWait: maxWait(cfg),
 		Buried:  func(tx *store.Tx, it queue.Item, c queue.Cause) error { return b.buried(tx, cfg, it, c) },
 	})
 	if err != nil {
@@ -165,6 +165,15 @@ func (b *Bridge) openQueue(cfg *config.Config) error {
 	b.queue = q
 	b.onClose(q.Close)
 	return nil
+}
+
+// maxWait is the longest pause before a task that we or COC ask for.
+func maxWait(cfg *config.Config) time.Duration {
+	longest := max(longWait, time.Duration(cfg.Delivery.Ledger.Fence), time.Duration(cfg.Delivery.Forwarder.Backoff.Max))
+	for _, r := range cfg.Rules {
+		longest = max(longest, time.Duration(r.Hold))
+	}
+	return longest
 }
 
 func (b *Bridge) listen(ctx context.Context, cfg *config.Config) error {

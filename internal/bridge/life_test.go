@@ -160,6 +160,29 @@ func TestRestart_resumesDueTimesAndAttempts(t *testing.T) {
 	}
 }
 
+// A rule may hold for longer than any pause of a delivery.
+func TestRestart_doesNotCutALongHoldShort(t *testing.T) {
+	all := scriptRules("      not_after: 6h\n")
+	_, rule, _ := strings.Cut(all, "rules:\n")
+	atOnce := strings.NewReplacer("restart-nginx", "at-once", "NginxDown", "Marker").Replace(rule)
+	r := newScriptRig(t, strings.Replace(all, "    script:", "    hold: 4h\n    script:", 1)+atOnce)
+	r.page(nginxDown(r, "web-1"))
+	r.restart()
+	r.advance(4*time.Hour - time.Second)
+	marker := nginxDown(r, "web-2")
+	marker.Labels["alertname"] = "Marker"
+	r.page(marker)
+	r.until("what is due runs", func() bool { return len(r.sim.Orders()) > 0 })
+	r.idle(2)
+	if n := len(r.sim.Orders()); n != 1 {
+		t.Errorf("%d orders before the hold is over, want the marker's", n)
+	}
+	r.runsEnded("succeeded", 2)
+	if n := len(r.sim.Orders()); n != 2 {
+		t.Errorf("%d orders, want 2", n)
+	}
+}
+
 func TestStart_aSecondInstanceIsRefusedAndTheFirstUnharmed(t *testing.T) {
 	r := newRig(t, "")
 	cfg, err := r.load()

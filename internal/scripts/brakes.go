@@ -96,6 +96,8 @@ func judge(s situation) judgement {
 		return no(reasonStorm, "the storm fuse has blown at %s; see cocbridge automation status", clockTime(s.fuse.Blown))
 	case !s.fuse.Stopped.IsZero():
 		return no(reasonStopped, "stopped by %s at %s: %s", s.fuse.By, clockTime(s.fuse.Stopped), s.fuse.Why)
+	case s.now.Before(r.Planned.Add(s.rule.hold)): // whatever the queue makes of a due time
+		return judgement{wait: true, text: fmt.Sprintf("on hold until %s", clockTime(r.Planned.Add(s.rule.hold)))}
 	}
 	return s.budgets(no)
 }

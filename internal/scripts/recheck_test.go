@@ -87,3 +87,19 @@ func TestRun_armedIsNotKeptForEver(t *testing.T) {
 		t.Errorf("%s %s, %d orders", r.State, r.Code, len(l.sim.Orders()))
 	}
 }
+
+// The queue may have lost the due time, or its clock was ahead.
+func TestRun_isNotCalledBeforeItsHoldIsOver(t *testing.T) {
+	l := newLife(t, coctest.Options{}, func(l *life) { l.rules[0].Hold = 2 * time.Minute })
+	l.hear(nginx("1"))
+	id, run, _ := l.next()
+	l.set(l.at().Add(2*time.Minute - time.Second))
+	l.work(id, run)
+	if r := l.run(); r.State != scripts.Planned || len(l.sim.Orders()) != 0 {
+		t.Errorf("%s, %d orders before the hold is over", r.State, len(l.sim.Orders()))
+	}
+	l.pass(time.Minute)
+	if n := len(l.sim.Orders()); n != 1 {
+		t.Errorf("%d orders, want 1", n)
+	}
+}
