@@ -58,6 +58,9 @@ func (g *generic) decode(m Message) (Batch, error) {
 			return Batch{}, err
 		}
 	}
+	if err := d.nothing(); err != nil {
+		return Batch{}, err
+	}
 	return d.batch, nil
 }
 
@@ -68,6 +71,7 @@ type decoding struct {
 	now   time.Time
 	known interned
 	count int // elements so far
+	vain  any // the first value that none came of; an empty list holds none
 	batch Batch
 }
 
@@ -90,10 +94,22 @@ func (d *decoding) body(v any) error {
 	if err != nil {
 		return d.refuse(d.alerts, err)
 	}
+	if list, ok := v.([]any); len(elements) == 0 && d.vain == nil && (!ok || len(list) > 0) {
+		d.vain = v
+	}
 	for i, element := range elements {
 		d.element(element, d.count-len(elements)+i)
 	}
 	return nil
+}
+
+// nothing refuses a message that no alert came of: most likely the expression is
+// not for such a body. A type with a notice also gets what is no alert.
+func (d *decoding) nothing() error {
+	if d.count > 0 || d.vain == nil || d.notice.code != nil {
+		return nil
+	}
+	return &Error{BadExpression, "body", oneLine(fmt.Sprintf("receiver %s: %s; the body is %s", d.receiver, d.alerts.yields("nothing"), compact(d.vain, maxShown)))}
 }
 
 // maxNotice bounds what one message writes into the log.

@@ -133,7 +133,8 @@ func TestGeneric_expressions(t *testing.T) {
 		{"a text in a text", receivers.GenericConfig{URL: `("x" * 40000) | index("x" * 20000)`}, "expression url: receiver uptime: the expression url `(\"x\" * 40000) | index(\"x\" * 20000)` fails: values of 40000 and 20000 parts are too long to compare each with each" + element},
 		{"halt in disguise", receivers.GenericConfig{URL: `. as [$a] | $a`}, "expression url: receiver uptime: the expression url `. as [$a] | $a` fails: expected an array but got: object ({\"id\":\"x\",\"labels\":{\"a\":\" ...})" + element},
 
-		{"alerts yields nothing", receivers.GenericConfig{Alerts: "empty"}, ""},
+		{"alerts yields nothing", receivers.GenericConfig{Alerts: ".list[] | select(. > 3)"}, "body: receiver uptime: the expression alerts `.list[] | select(. > 3)` yields nothing; the body is {\"id\":\"x\",\"labels\":{\"a\":\"1\"},\"list\":[1,2,3],\"n\":2,\"status\":\"firing\"}"},
+		{"alerts yields nothing, and the sender also sends what is no alert", receivers.GenericConfig{Alerts: "empty", Notice: "empty"}, ""},
 		{"alerts yields no objects", receivers.GenericConfig{Alerts: ".list[0], null"}, "expression alerts: receiver uptime: the expression alerts `.list[0], null` yields a number, want an object; element 0 is 1\nexpression alerts: receiver uptime: the expression alerts `.list[0], null` yields null, want an object; element 1 is null"},
 		{"alerts yields a million", receivers.GenericConfig{Alerts: "range(1000000)"}, "body: receiver uptime: the expression alerts `range(1000000)` yields more than max_alerts (50000) values; send fewer at once"},
 		{"alerts loops", receivers.GenericConfig{Alerts: "def f: f; f"}, "body: receiver uptime: the expression alerts `def f: f; f` fails" + tooLong},
@@ -150,6 +151,22 @@ func TestGeneric_expressions(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// Nothing comes of nothing, and a line that holds no alert is none of the others' business.
+func TestGeneric_nothing(t *testing.T) {
+	c := typed("generic")
+	c.Generic.Alerts = `if type == "array" then .[] else .alerts[]? end`
+	const refused = "body: receiver uptime: the expression alerts `if type == \"array\" then .[] else .alerts[]? end` yields nothing; the body is "
+	const one = `{"alerts":[{"status":"firing","id":1}]}`
+	for body, want := range map[string]string{
+		`[]`: "", "[]\n[]": "", one: "firing map[]", one + "\n{}": "firing map[]", "{}\n" + one: "firing map[]",
+		`{"alert":[]}`: refused + `{"alert":[]}`, "[]\n{}": refused + "{}",
+	} {
+		if got := made(newFormat(t, c).Decode(receivers.Message{Body: []byte(body), Arrived: arrival})); got != want {
+			t.Errorf("%s: %s", body, got)
+		}
 	}
 }
 
