@@ -65,6 +65,29 @@ func TestReceiversPage_samplesAreAlerts(t *testing.T) {
 	}
 }
 
+// Every line of curl shows who it is, and outlives a restart of the daemon.
+func TestReceiversPage_curlIsKnownAndTriesAgain(t *testing.T) {
+	found := 0
+	for _, block := range all("(?s)```sh\n(.*?)```", receiversPage(t)) {
+		_, call, ok := strings.Cut(block, "curl ")
+		if !ok {
+			continue
+		}
+		found++
+		if !strings.Contains(block, "Authorization: Bearer ") && !strings.Contains(call, "X-Signature-256: ") {
+			t.Errorf("no credentials:\n%s", block)
+		}
+		for _, flag := range []string{"--retry ", "--retry-connrefused "} {
+			if !strings.Contains(call, flag) {
+				t.Errorf("no %s:\n%s", flag, block)
+			}
+		}
+	}
+	if found < 5 {
+		t.Errorf("only %d are found", found)
+	}
+}
+
 // The table of sources names every type.
 func TestReceiversPage_namesEveryType(t *testing.T) {
 	got := execute(t, "", "receivers", "--config.file=testdata/receivers.yaml")
