@@ -46,8 +46,8 @@ func (c Config) Validate(report func(path, problem string)) {
 	if problem := pathProblem(c.Path); problem != "" {
 		report("path", problem+"; use one such as /webhook/"+c.Name)
 	}
-	if c.MaxBody <= 0 || c.MaxBody > DefaultBudget {
-		report("max_body", "must be more than 0 and at most 64MiB, which is what all bodies in flight share; use one such as 32MiB")
+	if c.MaxBody <= 0 || c.MaxBody > DefaultBudget/2 {
+		report("max_body", "must be more than 0 and at most 32MiB, half of what all bodies in flight share, so that one request leaves room for the other receivers; use one such as 32MiB")
 	}
 	if c.MaxAlerts <= 0 {
 		report("max_alerts", "must be more than 0; leave it out for 50000")

@@ -14,7 +14,7 @@ func TestConfig_Validate(t *testing.T) {
 	const name = ` is not a receiver's name; use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or a digit`
 	const form = `; use one such as /webhook/alertmanager`
 	types := strings.Join(receivers.Types(), ", ")
-	const body = "max_body: must be more than 0 and at most 64MiB, which is what all bodies in flight share; use one such as 32MiB"
+	const body = "max_body: must be more than 0 and at most 32MiB, half of what all bodies in flight share, so that one request leaves room for the other receivers; use one such as 32MiB"
 	tests := []struct {
 		name   string
 		change func(*receivers.Config)
@@ -41,9 +41,9 @@ func TestConfig_Validate(t *testing.T) {
 		{"the metrics", func(c *receivers.Config) { c.Path = "/metrics" }, []string{`path: /metrics belongs to cocbridge itself, as everything under /metrics does` + form}},
 		{"the API", func(c *receivers.Config) { c.Path = "/api/v1/alerts" }, []string{`path: /api/v1/alerts belongs to cocbridge itself, as everything under /api does` + form}},
 
-		{"the largest body", func(c *receivers.Config) { c.MaxBody = 64 * units.MiB }, nil},
+		{"the largest body", func(c *receivers.Config) { c.MaxBody = 32 * units.MiB }, nil},
 		{"no body", func(c *receivers.Config) { c.MaxBody = 0 }, []string{body}},
-		{"a body beyond the budget", func(c *receivers.Config) { c.MaxBody = 64*units.MiB + 1 }, []string{body}},
+		{"a body beyond half of the budget", func(c *receivers.Config) { c.MaxBody = 32*units.MiB + 1 }, []string{body}},
 		{"no alerts", func(c *receivers.Config) { c.MaxAlerts = -1 }, []string{"max_alerts: must be more than 0; leave it out for 50000"}},
 		{"drop", func(c *receivers.Config) { c.UnknownResolved = "drop" }, nil},
 		{"neither send nor drop", func(c *receivers.Config) { c.UnknownResolved = "keep" }, []string{`unknown_resolved: "keep" is neither of the two; use send or drop`}},
