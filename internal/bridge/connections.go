@@ -17,12 +17,16 @@ import (
 const (
 	maxConnections = 1024
 	maxPerAddress  = 256
+	// hardLimit is how many times as many there may be where none can be closed
+	// because all are at work.
+	hardLimit = 2
 )
 
 // connections bounds how many clients are connected. Where there are too many,
 // the one that has kept us waiting longest is closed in favour of the new one: a
 // client that dribbles its request can take a place only until others need it.
-// What has arrived as a whole is never cut off.
+// What has arrived as a whole is never cut off; where nothing else is left, the
+// new one is closed.
 type connections struct {
 	closed func(receivers.Reason)
 
@@ -65,16 +69,16 @@ func (c *connections) attach(s *http.Server) {
 
 type connectionKey struct{}
 
-// admit makes room for a new connection, if need be by closing another one.
+// admit makes room for a new connection, if need be by closing another one, or
+// closes the new one.
 func (c *connections) admit(conn net.Conn) *connection {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := &connection{conn: conn, from: origin(conn)}
-	switch {
-	case c.from[k.from] >= maxPerAddress:
-		c.shed(receivers.AddressConnections, k.from)
-	case len(c.open) >= maxConnections:
-		c.shed(receivers.AllConnections, c.busiest())
+	if why, full := c.full(k.from); full {
+		c.closed(why)
+		hangUp(conn)
+		return k
 	}
 	c.clock++
 	k.waiting = c.clock
@@ -83,10 +87,21 @@ func (c *connections) admit(conn net.Conn) *connection {
 	return k
 }
 
-// shed closes the connection from an address that has kept us waiting longest.
-// Where all of them are at work there is none: what comes then is bounded by
-// the limits of the receivers.
-func (c *connections) shed(reason receivers.Reason, from netip.Prefix) {
+// full says whether one more from an address is too many, although room was made
+// where that was possible.
+func (c *connections) full(from netip.Prefix) (why receivers.Reason, full bool) {
+	if n := c.from[from]; n >= maxPerAddress && !c.shed(receivers.AddressConnections, from) && n >= hardLimit*maxPerAddress {
+		return receivers.AddressConnections, true
+	}
+	if n := len(c.open); n >= maxConnections && !c.shed(receivers.AllConnections, c.busiest()) && n >= hardLimit*maxConnections {
+		return receivers.AllConnections, true
+	}
+	return "", false
+}
+
+// shed closes the connection from an address that has kept us waiting longest; it
+// returns false where all of them are at work.
+func (c *connections) shed(reason receivers.Reason, from netip.Prefix) bool {
 	var oldest *connection
 	for _, k := range c.open {
 		if k.from == from && !k.working && (oldest == nil || k.waiting < oldest.waiting) {
@@ -94,15 +109,20 @@ func (c *connections) shed(reason receivers.Reason, from netip.Prefix) {
 		}
 	}
 	if oldest == nil {
-		return
+		return false
 	}
 	c.closed(reason)
 	c.drop(oldest)
-	conn := oldest.conn
+	hangUp(oldest.conn)
+	return true
+}
+
+// hangUp closes a connection; its server notices and reports it.
+func hangUp(conn net.Conn) {
 	if t, ok := conn.(*tls.Conn); ok {
 		conn = t.NetConn() // the TLS farewell may wait for the client
 	}
-	_ = conn.Close() // its server notices and reports it
+	_ = conn.Close()
 }
 
 // busiest is the address with most connections; between equals any.

@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -79,6 +80,53 @@ func TestConnections_limits(t *testing.T) {
 			}
 			d.end()
 		})
+	}
+}
+
+// Where all connections of an address are at work none of them is closed, but at
+// twice the limit the new one is.
+func TestConnections_hardLimit(t *testing.T) {
+	inside, leave := make(chan struct{}), make(chan struct{})
+	s, closed := limited(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		inside <- struct{}{}
+		<-leave
+	}))
+	get := func() *bufio.Reader {
+		t.Helper()
+		conn, err := net.Dial("tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		if _, err := io.WriteString(conn, slow[4]); err != nil && !reset(err) {
+			t.Fatal(err)
+		}
+		return bufio.NewReader(conn)
+	}
+	working := make([]*bufio.Reader, 512)
+	for i := range working {
+		working[i] = get()
+		<-inside
+	}
+	get()
+	select {
+	case reason := <-closed:
+		if reason != receivers.AddressConnections {
+			t.Errorf("closed for %s", reason)
+		}
+	case <-inside:
+		t.Error("one more is let in")
+	}
+	close(leave)
+	for _, r := range working {
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+	}
+	if len(closed) > 0 {
+		t.Error("more were closed")
 	}
 }
 
