@@ -28,7 +28,7 @@ const (
 // What has arrived as a whole is never cut off; where nothing else is left, the
 // new one is closed.
 type connections struct {
-	closed func(receivers.Reason)
+	closed func(receivers.Reason) // is told of each that ends without a request, and why
 
 	mu    sync.Mutex
 	clock uint64 // counts what happens, to tell what was first
@@ -41,6 +41,7 @@ type connection struct {
 	conn    net.Conn
 	from    netip.Prefix
 	waiting uint64 // since when we wait for it to send a request
+	begun   bool   // of a request something has arrived, but not the whole header
 	working bool   // a request has arrived as a whole, and its answer has not left
 }
 
@@ -142,15 +143,20 @@ func (c *connections) sends(conn net.Conn) {
 	defer c.mu.Unlock()
 	if k := c.open[conn]; k != nil {
 		c.clock++
-		k.waiting = c.clock
+		k.waiting, k.begun = c.clock, true
 	}
 }
 
 func (c *connections) forget(conn net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if k := c.open[conn]; k != nil {
-		c.drop(k)
+	k := c.open[conn]
+	if k == nil {
+		return
+	}
+	c.drop(k)
+	if k.begun {
+		c.closed(receivers.BadHeader)
 	}
 }
 
@@ -159,6 +165,13 @@ func (c *connections) drop(k *connection) {
 	if c.from[k.from]--; c.from[k.from] == 0 {
 		delete(c.from, k.from)
 	}
+}
+
+// asks notes that the header of a request is whole and good.
+func (c *connections) asks(k *connection) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k.begun = false
 }
 
 func (c *connections) arrived(k *connection) {
@@ -171,7 +184,7 @@ func (c *connections) answered(conn net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if k := c.open[conn]; k != nil {
-		k.working = false
+		k.begun, k.working = false, false
 	}
 }
 
@@ -184,6 +197,7 @@ func (c *connections) handler(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		c.asks(k)
 		arrived := sync.OnceFunc(func() { c.arrived(k) })
 		if r.Body == nil || r.Body == http.NoBody {
 			arrived()

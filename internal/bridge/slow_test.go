@@ -130,13 +130,38 @@ func TestConnections_hardLimit(t *testing.T) {
 	}
 }
 
+// Of a request whose header is too long, or never whole, only the connection is known.
+func TestConnections_header(t *testing.T) {
+	s, closed := limited(t, http.NotFoundHandler(), func(s *http.Server) { s.ReadHeaderTimeout = 50 * time.Millisecond })
+	for _, begin := range []string{
+		"POST /webhook/alertmanager HTTP/1.1\r\nHost: x\r\nX-A: ", "POST / HTTP/1.1\r\nX-A: " + strings.Repeat("a", 2<<20) + "\r\n\r\n", "SSH-2.0-x\r\n\r\n",
+	} {
+		if resp, err := s.Client().Get(s.URL); err != nil || resp.Body.Close() != nil {
+			t.Fatal(err)
+		}
+		d := dribble(t, s.Listener.Addr().String(), 1, 1, []string{begin})
+		if reason := <-closed; reason != receivers.BadHeader {
+			t.Errorf("%.20q: closed for %s", begin, reason)
+		}
+		d.end()
+	}
+	dribble(t, s.Listener.Addr().String(), 1, 1, []string{""}).end()
+	s.Close()
+	if len(closed) > 0 {
+		t.Errorf("%s was counted, too", <-closed)
+	}
+}
+
 // limited is a server with the limits of the web listener, and why it closes
 // connections.
-func limited(t *testing.T, h http.Handler) (*httptest.Server, chan receivers.Reason) {
+func limited(t *testing.T, h http.Handler, change ...func(*http.Server)) (*httptest.Server, chan receivers.Reason) {
 	t.Helper()
 	closed := make(chan receivers.Reason, 2*clients)
 	s := httptest.NewUnstartedServer(h)
 	bridge.LimitConnections(s.Config, func(r receivers.Reason) { closed <- r })
+	for _, f := range change {
+		f(s.Config)
+	}
 	s.Start()
 	t.Cleanup(s.Close)
 	return s, closed

@@ -32,11 +32,13 @@ const (
 	NotStored     Reason = "not_stored"
 )
 
-// Why a connection was closed to make room for another one. Which receiver it
-// was for is not known then.
+// Why a connection ended before there was a request: to make room for another
+// one, or because the header of its request was too large, not HTTP, or not whole
+// in time. Which receiver it was for is not known then.
 const (
 	AllConnections     Reason = "connections"
 	AddressConnections Reason = "connections_of_address"
+	BadHeader          Reason = "header"
 )
 
 // statuses is the one place where a reason becomes an HTTP status. Never 429:

@@ -20,7 +20,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		alerts: vec("cocbridge_alerts_received_total",
 			"Alerts in requests that were stored, the invalid ones included.", "receiver"),
 		rejected: vec("cocbridge_rejected_total",
-			"Requests that were refused as a whole and stored nothing, by reason. Without a receiver: connections closed to make room for others.", "receiver", "reason"),
+			"Requests that were refused as a whole and stored nothing, by reason. Without a receiver: connections that ended before there was a request.", "receiver", "reason"),
 		invalid: vec("cocbridge_alerts_invalid_total",
 			"Alerts in stored requests that cannot be used and became dead letters, by reason.", "receiver", "reason"),
 		truncated: vec("cocbridge_alerts_truncated_total",
@@ -55,11 +55,12 @@ func (m *Metrics) Delete(receiver string) {
 
 // InitConnections makes the series exist that Closed counts in.
 func (m *Metrics) InitConnections() {
-	m.rejected.WithLabelValues("", string(AllConnections))
-	m.rejected.WithLabelValues("", string(AddressConnections))
+	for _, reason := range []Reason{AllConnections, AddressConnections, BadHeader} {
+		m.rejected.WithLabelValues("", string(reason))
+	}
 }
 
-// Closed counts a connection that was closed to make room for another one.
+// Closed counts a connection that ended before there was a request.
 func (m *Metrics) Closed(reason Reason) { m.refused("", reason) }
 
 func (m *Metrics) refused(receiver string, reason Reason) {

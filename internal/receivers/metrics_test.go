@@ -36,7 +36,7 @@ cocbridge_alerts_received_total{receiver="alertmanager"} 5
 # HELP cocbridge_alerts_truncated_total Alerts that the sender left out of its requests (max_alerts in Alertmanager); their state is unknown.
 # TYPE cocbridge_alerts_truncated_total counter
 cocbridge_alerts_truncated_total{receiver="alertmanager"} 7
-# HELP cocbridge_rejected_total Requests that were refused as a whole and stored nothing, by reason. Without a receiver: connections closed to make room for others.
+# HELP cocbridge_rejected_total Requests that were refused as a whole and stored nothing, by reason. Without a receiver: connections that ended before there was a request.
 # TYPE cocbridge_rejected_total counter
 cocbridge_rejected_total{reason="content_encoding",receiver="alertmanager"} 0
 cocbridge_rejected_total{reason="expression",receiver="alertmanager"} 0
