@@ -214,6 +214,9 @@ func TestDecode_Cut(t *testing.T) {
 			b := mustDecode(t, `{"version":"4","receiver":`+text+`,"externalURL":`+text+`,"groupLabels":{"l":`+text+`},"alerts":[{"status":"firing","labels":{"l":`+text+
 				`},"annotations":{"a":`+text+`},"generatorURL":`+text+`}]}`)
 			a := b.Alerts[0]
+			if cut := b.Cut == 6; cut != strings.HasSuffix(tt.want, mark) {
+				t.Errorf("%d cuts are counted", b.Cut)
+			}
 			for field, got := range map[string]string{
 				"label": a.Labels["l"], "annotation": a.Annotations["a"], "url": a.URL, "group label": a.GroupLabels["l"],
 				"sender's receiver": a.SenderReceiver, "external URL": a.ExternalURL,

@@ -20,6 +20,8 @@ type Batch struct {
 	// Truncated is how many alerts the sender left out of the request. Nothing
 	// is known of them.
 	Truncated int
+	// Cut is how many texts were longer than 4 KiB and are cut.
+	Cut int `json:",omitzero"`
 	// Notice is what the sender asks of the operator, for the log; usually empty.
 	Notice string `json:",omitzero"`
 }

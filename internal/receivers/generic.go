@@ -190,7 +190,7 @@ func (e *element) read() {
 	a.Labels = e.set(e.labels, dropEmpty)
 	a.Annotations = e.set(e.annotations, keepEmpty)
 	a.StartsAt, a.EndsAt = e.instant(e.startsAt), e.instant(e.endsAt)
-	a.URL = cut(e.text(e.url), maxValue)
+	a.URL = e.cut(e.text(e.url))
 	if a.Status != alert.Firing && a.Status != alert.Resolved {
 		e.reject(badStatus, "status", e.status.yields(strconv.Quote(cut(string(a.Status), 64)))+", want firing or resolved")
 		a.Status = alert.Status(cut(string(a.Status), maxValue))
@@ -297,7 +297,14 @@ func (e *element) keep(values map[string]string, x expression, name string, valu
 		}
 		e.whole[name] = text
 	}
-	values[e.known.get([]byte(name))] = e.known.get([]byte(cut(text, maxValue)))
+	values[e.known.get([]byte(name))] = e.known.get([]byte(e.cut(text)))
+}
+
+func (d *decoding) cut(text string) string {
+	if len(text) > maxValue {
+		d.batch.Cut++
+	}
+	return cut(text, maxValue)
 }
 
 // plainText replaces what a text of an alert must not hold.

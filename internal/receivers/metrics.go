@@ -9,6 +9,7 @@ type Metrics struct {
 	rejected  *prometheus.CounterVec
 	invalid   *prometheus.CounterVec
 	truncated *prometheus.CounterVec
+	cut       *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics of all receivers with reg, which may be nil.
@@ -25,9 +26,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			"Alerts in stored requests that cannot be used and became dead letters, by reason.", "receiver", "reason"),
 		truncated: vec("cocbridge_alerts_truncated_total",
 			"Alerts that the sender left out of its requests (max_alerts in Alertmanager); their state is unknown.", "receiver"),
+		cut: vec("cocbridge_values_cut_total",
+			"Texts in stored requests that were longer than 4 KiB and were cut, with a mark.", "receiver"),
 	}
 	if reg != nil {
-		reg.MustRegister(m.alerts, m.rejected, m.invalid, m.truncated)
+		reg.MustRegister(m.alerts, m.rejected, m.invalid, m.truncated, m.cut)
 	}
 	return m
 }
@@ -37,6 +40,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 func (m *Metrics) init(receiver string) {
 	m.alerts.WithLabelValues(receiver)
 	m.truncated.WithLabelValues(receiver)
+	m.cut.WithLabelValues(receiver)
 	for reason := range statuses {
 		m.rejected.WithLabelValues(receiver, string(reason))
 	}
@@ -48,7 +52,7 @@ func (m *Metrics) init(receiver string) {
 // Delete removes the series of a receiver that is no longer configured.
 func (m *Metrics) Delete(receiver string) {
 	of := prometheus.Labels{"receiver": receiver}
-	for _, vec := range []*prometheus.CounterVec{m.alerts, m.rejected, m.invalid, m.truncated} {
+	for _, vec := range []*prometheus.CounterVec{m.alerts, m.rejected, m.invalid, m.truncated, m.cut} {
 		vec.DeletePartialMatch(of)
 	}
 }
@@ -70,6 +74,7 @@ func (m *Metrics) refused(receiver string, reason Reason) {
 func (m *Metrics) accepted(b Batch) {
 	m.alerts.WithLabelValues(b.Receiver).Add(float64(len(b.Alerts) + len(b.Rejected)))
 	m.truncated.WithLabelValues(b.Receiver).Add(float64(b.Truncated))
+	m.cut.WithLabelValues(b.Receiver).Add(float64(b.Cut))
 	for _, bad := range b.Rejected {
 		m.invalid.WithLabelValues(b.Receiver, bad.Reason).Inc()
 	}

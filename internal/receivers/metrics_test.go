@@ -16,6 +16,7 @@ func TestMetrics_Count(t *testing.T) {
 	s := newServer(t, func(o *receivers.Options) { o.Metrics = receivers.NewMetrics(reg) })
 	s.post(t, message(good, good, `{"status":"?"}`))
 	s.post(t, `{"version":"4","truncatedAlerts":7,"alerts":[`+firing(wide(65))+`,`+firing(`{"":"x"}`)+`]}`)
+	s.post(t, message(firing(`{"a":"`+strings.Repeat("x", 5000)+`","b":"`+strings.Repeat("x", 4096)+`"}`)))
 	s.post(t, "{")
 	s.post(t, "{}")
 	s.do(t, s.request(t, http.MethodGet, ""))
@@ -32,7 +33,7 @@ cocbridge_alerts_invalid_total{reason="no_identity",receiver="alertmanager"} 0
 cocbridge_alerts_invalid_total{reason="too_many_labels",receiver="alertmanager"} 1
 # HELP cocbridge_alerts_received_total Alerts in requests that were stored, the invalid ones included.
 # TYPE cocbridge_alerts_received_total counter
-cocbridge_alerts_received_total{receiver="alertmanager"} 5
+cocbridge_alerts_received_total{receiver="alertmanager"} 6
 # HELP cocbridge_alerts_truncated_total Alerts that the sender left out of its requests (max_alerts in Alertmanager); their state is unknown.
 # TYPE cocbridge_alerts_truncated_total counter
 cocbridge_alerts_truncated_total{receiver="alertmanager"} 7
@@ -53,9 +54,26 @@ cocbridge_rejected_total{reason="too_large",receiver="alertmanager"} 0
 cocbridge_rejected_total{reason="too_many_alerts",receiver="alertmanager"} 0
 cocbridge_rejected_total{reason="unauthorized",receiver="alertmanager"} 0
 cocbridge_rejected_total{reason="version",receiver="alertmanager"} 1
+# HELP cocbridge_values_cut_total Texts in stored requests that were longer than 4 KiB and were cut, with a mark.
+# TYPE cocbridge_values_cut_total counter
+cocbridge_values_cut_total{receiver="alertmanager"} 1
 `
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want)); err != nil {
 		t.Error(err)
+	}
+}
+
+// All decoders count what they cut.
+func TestMetrics_cut(t *testing.T) {
+	long := strings.Repeat("x", 5000)
+	for kind, body := range map[string]string{
+		"zabbix":  `{"event_id":"1","event_value":"1","event_name":"` + long + `","alert_message":"` + long + `","event_tagsjson":"[{\"tag\":\"a\",\"value\":\"` + long + `\"}]"}`,
+		"generic": `{"status":"firing","labels":{"a":"` + long + `","b":{"c":"` + long + `"}},"url":"` + long + `"}`,
+	} {
+		b, err := newFormat(t, typed(kind)).Decode(receivers.Message{Body: []byte(body), Arrived: arrival})
+		if err != nil || b.Cut != 3 {
+			t.Errorf("%s: %d cuts, %v", kind, b.Cut, err)
+		}
 	}
 }
 

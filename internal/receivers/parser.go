@@ -177,6 +177,7 @@ func (p *parser) text() (string, error) {
 
 func (p *parser) keep(text []byte) string {
 	if len(text) > maxValue {
+		p.batch.Cut++
 		return cut(text, maxValue)
 	}
 	return p.known.get(text)

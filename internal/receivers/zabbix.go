@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/cocbridge/cocbridge/internal/alert"
 )
@@ -67,7 +68,17 @@ func (z zabbix) decode(m Message) (Batch, error) {
 	if err != nil {
 		return Batch{}, explain(err)
 	}
-	return Batch{Receiver: z.receiver, Alerts: []alert.Alert{e.alert(z.receiver, m.Arrived.UTC().Round(0))}}, nil
+	a := e.alert(z.receiver, m.Arrived.UTC().Round(0))
+	return Batch{Receiver: z.receiver, Alerts: []alert.Alert{a}, Cut: cutIn(a.Labels) + cutIn(a.Annotations)}, nil
+}
+
+func cutIn(texts map[string]string) (n int) {
+	for _, text := range texts {
+		if strings.HasSuffix(text, cutMark) && len(text) > maxValue-len(cutMark)-utf8.UTFMax {
+			n++
+		}
+	}
+	return n
 }
 
 // event checks what decides about an alarm.
