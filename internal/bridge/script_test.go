@@ -365,14 +365,21 @@ func TestScript_isNotCalledByAChangedRule(t *testing.T) {
 
 func TestScript_unknownIsVisibleAndSettled(t *testing.T) {
 	r := newScriptRig(t, scriptRules(""))
+	r.sim.Inject(executing(coctest.Fault{Do: coctest.Reset, After: true, Times: 1}))
 	r.sim.Inject(coctest.Fault{Status: 500, On: "/v1/job/script/orders"}) // COC's lists fail
-	m := nginxDown(r, "web-1")
-	r.page(m)
-	r.until("it runs", func() bool { return len(r.sim.Orders()) == 1 })
-	r.stop()
+	unknown := func() bool { return r.metric("cocbridge_runs_open", "state", "unknown") == 1 }
+	r.page(nginxDown(r, "web-1"))
+	r.until("it is in doubt", unknown)
+	r.pass(3 * time.Minute)
+	r.restart()
+	if !unknown() || len(r.sim.Orders()) != 1 {
+		t.Errorf("in doubt: %v; %d orders", unknown(), len(r.sim.Orders()))
+	}
 	r.sim.ClearFaults()
-	r.start()
 	r.runsEnded("succeeded", 1)
+	if unknown() || len(r.sim.Orders()) != 1 {
+		t.Errorf("in doubt: %v; %d orders", unknown(), len(r.sim.Orders()))
+	}
 }
 
 func TestIncident_solutionTellsOfTheScript(t *testing.T) {

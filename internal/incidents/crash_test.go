@@ -308,7 +308,9 @@ func newLife(t *testing.T, fault coctest.Fault) *life {
 	cfg := coc.DefaultConfig()
 	cfg.Endpoint, cfg.ProjectID, cfg.Auth.AccessKey, cfg.Auth.SecretKey = srv.URL, "p", "AK", "SK"
 	cfg.RateLimits = coc.RateLimits{Tickets: 1e6, Execute: 1, Reads: 1e6}
-	cfg.Timeouts.Ticket = model.Duration(200 * time.Millisecond) // for a COC that hangs
+	if fault.Do == coctest.Hang {
+		cfg.Timeouts.Ticket = model.Duration(200 * time.Millisecond)
+	}
 	var err error
 	l.client, err = coc.New(cfg, coc.Options{Now: l.clock.Now})
 	must(t, err)

@@ -2,6 +2,7 @@ package incidents_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -258,6 +259,37 @@ func TestDo_aRemarkWithoutAnAnswerIsWrittenOnce(t *testing.T) {
 		l.pass(3 * time.Minute)
 		if n, r := len(l.sim.Incidents()[0].Remarks), l.of(minor); n != 1 || r.Remarks != 1 {
 			t.Errorf("%s: %d remarks, counted %d", fault, n, r.Remarks)
+		}
+	}
+}
+
+// talkative is a COC that takes remarks in every state.
+type talkative struct {
+	*life
+	remarks []string
+}
+
+func (c *talkative) RemarkIncident(_ context.Context, _, note string) (string, error) {
+	c.remarks = append(c.remarks, note)
+	return "", nil
+}
+
+func TestDo_saysThatAClosedTicketStillFires(t *testing.T) {
+	for on, want := range map[string]int{"leave": 0, "remark": 1} {
+		l := newLife(t, coctest.Fault{})
+		l.under(func(c *incidents.Config) { c.OnClosedByPerson = on })
+		c := &talkative{life: l}
+		l.follow(c)
+		disk := critical("Disk", l.clock.Now())
+		l.hear(disk)
+		l.pass(time.Minute)
+		l.edit(coctest.IncidentCompleted)
+		l.pass(time.Hour)
+		if r := l.of(disk); len(c.remarks) != want || r.State != incidents.Closed {
+			t.Errorf("%s: %s, remarks %q", on, r.State, c.remarks)
+		}
+		if want == 1 && !strings.Contains(c.remarks[0], "1 of its alerts still fire") {
+			t.Errorf("%q", c.remarks)
 		}
 	}
 }
