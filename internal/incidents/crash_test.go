@@ -44,10 +44,11 @@ type life struct {
 
 	points, killAt int // a kill happens at this one; 0 = none
 
-	rule     func(*incidents.Config) // changes the rule of the story; nil = as it is
-	inFlight uint64                  // the task that is worked on
-	update   func()                  // comes before the next commit
-	runs     string                  // what scripts are said to have done
+	rule      func(*incidents.Config) // changes the rule of the story; nil = as it is
+	inFlight  uint64                  // the task that is worked on
+	update    func()                  // comes before the next commit
+	committed func()                  // comes after each commit
+	runs      string                  // what scripts are said to have done
 
 	store *store.Store
 	stop  func()
@@ -87,6 +88,9 @@ func (l *life) Update(ctx context.Context, f func(*store.Tx) error) error {
 		l.update()
 	}
 	err := l.store.Update(ctx, f)
+	if l.committed != nil {
+		l.committed()
+	}
 	l.point()
 	return err
 }

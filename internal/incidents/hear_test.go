@@ -1,6 +1,7 @@
 package incidents_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -141,4 +142,36 @@ func TestFires_anotherGroupByOfWhatIsHeldBack(t *testing.T) {
 	l.hear(disk)
 	l.pass(5 * time.Minute)
 	l.wantTickets(1)
+}
+
+// A storm of one group from three peers costs one ticket, and one task at each commit.
+func TestFires_aStormIsOneTask(t *testing.T) {
+	const alerts, peers = 1000, 3
+	l := newLife(t, coctest.Fault{})
+	most := 0
+	l.committed = func() { most = max(most, l.waiting()) }
+	for i := range alerts {
+		a := l.on(fmt.Sprintf("web-%d", i))
+		for range peers {
+			l.hear(a)
+		}
+		l.pass(10 * time.Second / alerts)
+	}
+	l.pass(time.Minute)
+	l.wantTickets(1)
+	if most != 1 {
+		t.Errorf("%d tasks at once", most)
+	}
+	if n := len(l.sim.Incidents()[0].Remarks); n > 20 {
+		t.Errorf("%d remarks", n)
+	}
+}
+
+// waiting counts the tasks.
+func (l *life) waiting() (n int) {
+	must(l.t, l.store.View(func(tx *store.Tx) error {
+		tx.Scan(tasks, nil, func(_, _ []byte, _ error) bool { n++; return true })
+		return nil
+	}))
+	return n
 }
