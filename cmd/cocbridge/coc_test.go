@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/cocbridge/cocbridge/internal/coc/coctest"
 )
 
@@ -184,6 +186,9 @@ func TestCOC_operations(t *testing.T) {
 	b := newBench(t, func(o *coctest.Options) {
 		o.Hosts[0].Takes = time.Hour
 		o.Documents[0].Steps[1].Suspend = true
+		o.Documents = append(o.Documents,
+			coctest.Document{ID: "DM2", Name: "slow", Content: "x", Steps: []coctest.DocumentStep{{Name: "wait", Takes: time.Hour}}},
+			coctest.Document{ID: "DM3", Name: "broken", Content: "x", Steps: []coctest.DocumentStep{{Name: "fail", Fails: true}}})
 	})
 	for _, step := range []string{
 		"script run SC1 --host=web-1 --host=web-2 --batch-size=1 --pause --yes",
@@ -198,14 +203,28 @@ func TestCOC_operations(t *testing.T) {
 		"execution resume EX2026030112000000000001 --yes",
 		"job run DM1 --yes",
 		"execution stop EX2026030112000000000002 --yes",
+		"job run DM2 --yes",
+		"execution skip-batch EX2026030112000000000003 --yes",
+		"job run DM3 --yes",
+		"execution retry EX2026030112000000000004 --yes",
 	} {
 		if got := b.coc(t, strings.Fields(step)...); got.code != exitOK {
 			t.Errorf("%s: %+v", step, got)
 		}
 	}
-	if got := fmt.Sprint(b.Orders()[0].Operations, b.Orders()[1].Operations, b.Orders()[2].Operations, b.Executions()[0].Operations, b.Executions()[1].Operations); got !=
-		"[PAUSE_ORDER SKIP_BATCH CONTINUE_ORDER] [CANCEL_INSTANCE] [CANCEL_ORDER] [RESUME] [TERMINATE]" {
-		t.Error(got)
+	var got []string
+	for _, o := range b.Orders() {
+		got = append(got, fmt.Sprint(o.Operations))
+	}
+	for _, e := range b.Executions() {
+		got = append(got, fmt.Sprint(e.Operations))
+	}
+	want := []string{"[PAUSE_ORDER SKIP_BATCH CONTINUE_ORDER]", "[CANCEL_INSTANCE]", "[CANCEL_ORDER]", "[RESUME]", "[TERMINATE]", "[SKIP_BATCH]", "[RETRY]"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("operations (-want +got):\n%s", diff)
+	}
+	if s := b.Executions()[2].Status; s != coctest.ExecutionSucceed {
+		t.Errorf("without its only batch the execution is %s", s)
 	}
 }
 
