@@ -29,10 +29,11 @@ const (
 
 // seen is what COC tells of an order or execution.
 type seen struct {
-	status  string
-	ended   bool
-	outcome Outcome
-	wrong   string // it is not ours, and why
+	status   string
+	ended    bool
+	outcome  Outcome
+	wrong    string // it is not ours, and why
+	compared bool   // it shows what tells it from others
 }
 
 // follow polls once. COC is not asked anything that acts, but for the cancel that
@@ -44,7 +45,7 @@ func (w *work) follow(ctx context.Context) error {
 	case classOf(err) == coc.NotFound: // it does not show yet
 		at.status, err = "not shown", nil
 	case err != nil && now.After(w.r.Deadline.Add(patience)):
-		return w.ended(ctx, Lost, "not seen to end: "+err.Error(), nil)
+		return w.lost(ctx, "not seen to end: "+err.Error())
 	case err != nil:
 		return shown(err)
 	}
@@ -56,17 +57,17 @@ func (w *work) follow(ctx context.Context) error {
 			r.Code, r.Text, r.Letter = codeOrder, text, true
 			return w.s.closeRun(tx, r, Wrong, text)
 		})
-	case at.ended:
+	case at.ended && (at.compared || now.After(w.r.Deadline)):
 		return w.results(ctx, at)
 	case now.After(w.r.Deadline):
-		return w.ended(ctx, Lost, fmt.Sprintf("COC shows it as %s after its deadline", at.status), nil)
+		return w.lost(ctx, fmt.Sprintf("COC shows it as %s after its deadline", at.status))
 	}
 	stopped := w.cancel(ctx)
 	return w.change(ctx, func(_ *store.Tx, r *Run) error {
 		if r.Status != at.status {
 			r.note(now, "status", at.status)
 		}
-		r.Status, r.Verified, r.Next = at.status, true, now.Add(pollPause)
+		r.Status, r.Verified, r.Next = at.status, r.Verified || at.compared, now.Add(pollPause)
 		if stopped {
 			r.Stopped = now
 			r.note(now, "cancelled", "the alert has recovered")
@@ -83,7 +84,7 @@ func (w *work) look(ctx context.Context) (seen, error) {
 	if err != nil {
 		return seen{}, err
 	}
-	at := seen{status: string(o.Status), ended: o.Status.Ended()}
+	at := seen{status: string(o.Status), ended: o.Status.Ended(), compared: w.r.Verified}
 	switch o.Status {
 	case coc.OrderFinished:
 		at.outcome = Succeeded
@@ -95,10 +96,11 @@ func (w *work) look(ctx context.Context) (seen, error) {
 	if o.ScriptUUID != "" && o.ScriptUUID != w.r.Request.What {
 		at.wrong = "that order is of script " + o.ScriptUUID
 	}
-	if at.wrong != "" || w.r.Verified {
+	if at.wrong != "" || at.compared {
 		return at, nil
 	}
 	f, err := w.s.facts(ctx, w.r.Order)
+	at.compared = len(f.hosts) > 0
 	if err == nil && f.mark != "" && f.mark != w.r.Mark() {
 		at.wrong = "that order carries the mark of another run"
 	}
@@ -121,7 +123,7 @@ func (w *work) lookAtExecution(ctx context.Context) (seen, error) {
 	if err != nil {
 		return seen{}, err
 	}
-	at := seen{status: string(e.Status), ended: e.Status.Ended()}
+	at := seen{status: string(e.Status), ended: e.Status.Ended(), compared: true}
 	switch e.Status {
 	case coc.ExecutionSucceeded:
 		at.outcome = Succeeded
@@ -169,14 +171,14 @@ func (w *work) results(ctx context.Context, at seen) error {
 	if err != nil {
 		detail += "; its results could not be read: " + err.Error()
 	}
-	return w.ended(ctx, at.outcome, detail, all)
+	return w.change(ctx, func(tx *store.Tx, r *Run) error {
+		r.Results, r.Verified = all, r.Verified || at.compared
+		return w.s.closeRun(tx, r, at.outcome, detail)
+	})
 }
 
-func (w *work) ended(ctx context.Context, o Outcome, detail string, results []HostResult) error {
-	return w.change(ctx, func(tx *store.Tx, r *Run) error {
-		r.Results = results
-		return w.s.closeRun(tx, r, o, detail)
-	})
+func (w *work) lost(ctx context.Context, detail string) error {
+	return w.change(ctx, func(tx *store.Tx, r *Run) error { return w.s.closeRun(tx, r, Lost, detail) })
 }
 
 // closeRun ends a run that COC has begun.

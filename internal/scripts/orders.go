@@ -110,7 +110,7 @@ func (w *work) isOthers(order string) (yes bool, _ error) {
 			return undamaged(err)
 		}
 		r, err := Get(tx, string(owner))
-		yes = r != nil && r.Outcome != Wrong && (r.Verified || !r.Ended.IsZero())
+		yes = r != nil && r.Outcome != Wrong && r.Verified
 		return undamaged(err)
 	})
 	if err != nil {

@@ -292,3 +292,40 @@ func TestForget_removesAllTraces(t *testing.T) {
 		return nil
 	}))
 }
+
+// COC answers with another order of the same script. Whether it shows at once, late,
+// without its hosts, or only when it has ended: it is not taken for ours.
+func TestRun_aForeignOrderIsNotTakenForOursHoweverLateItShows(t *testing.T) {
+	for name, tc := range map[string]struct {
+		delay, hidden time.Duration
+	}{
+		"at once": {}, "after the first poll": {8 * time.Second, 0}, "after its end": {time.Minute, 0}, "its hosts late": {0, 8 * time.Second}, "its hosts after its end": {0, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLife(t, coctest.Options{OrderDelay: tc.delay}, nil)
+			run := (&scripts.Run{ID: strings.Repeat("f", 32), Request: scripts.Request{What: script, User: "root", Seconds: 60, SuccessRate: 100, BatchSize: 10,
+				Hosts: []scripts.Target{{ResourceID: "web-1", RegionID: "cn-north-4"}}}}).ForCOC()
+			foreign, _, err := l.Client.ExecuteScript(t.Context(), run)
+			must(t, err)
+			l.lie = func(string) string { return foreign }
+			l.noHosts = tc.hidden > 0
+			l.hear(nginx("1"))
+			l.pass(tc.hidden)
+			l.noHosts = false
+			l.pass(5 * time.Minute)
+			if r := l.run(); r.Outcome != scripts.Wrong || fmt.Sprint(l.letters) != "[wrong_order]" || r.Verified {
+				t.Errorf("%s %s, verified %v, dead letters %v", r.State, r.Outcome, r.Verified, l.letters)
+			}
+		})
+	}
+}
+
+// An order that shows no hosts for ever ends all the same.
+func TestRun_endsWithAnOrderThatShowsNoHosts(t *testing.T) {
+	l := newLife(t, coctest.Options{}, func(l *life) { l.noHosts = true })
+	l.hear(nginx("1"))
+	l.pass(20 * time.Minute)
+	if r := l.run(); r.Outcome != scripts.Succeeded || r.Verified {
+		t.Errorf("%s %s, verified %v", r.State, r.Outcome, r.Verified)
+	}
+}
