@@ -90,7 +90,7 @@ type request struct {
 	path    string // absolute and escaped
 	query   url.Values
 	body    []byte
-	limiter *rate.Limiter   // whose turn to wait for; nil = none
+	limiter *rate.Limiter   // whose turn to wait for; nil = none, or that was done before
 	timeout time.Duration   // of the whole call, repeats included, from its turn on
 	acts    bool            // to send it twice would do harm
 	array   bool            // the answer may be a bare JSON array

@@ -81,7 +81,8 @@ const opExecuteDocument = "execute document"
 
 // ExecuteDocument starts a job and returns the id of its execution. Each success
 // is an execution of its own: after an error that is not NotBegun only the list of
-// executions can tell whether there is one (coc-api.md 3.10).
+// executions can tell whether there is one (coc-api.md 3.10). It does not wait for its
+// turn: see TurnToExecute.
 func (c *Client) ExecuteDocument(ctx context.Context, j JobRun) (execution, requestID string, err error) {
 	if err := j.Check(); err != nil {
 		return "", "", err

@@ -31,12 +31,17 @@ func (c *Client) changing(op, method, path string, body any) request {
 	return q
 }
 
-// executing is a request that starts something on hosts.
+// executing is a request that starts something on hosts. It waits for no turn: its
+// caller does, by TurnToExecute.
 func (c *Client) executing(op, path string, body any) request {
-	return request{
-		op: op, method: http.MethodPost, path: path, body: encoded(body),
-		limiter: c.limits.execute, timeout: time.Duration(c.timeouts.Execute), acts: true,
-	}
+	return request{op: op, method: http.MethodPost, path: path, body: encoded(body), timeout: time.Duration(c.timeouts.Execute), acts: true}
+}
+
+// TurnToExecute waits until a script or job may be started (coc.rate_limits.execute).
+// It stands apart from the call, so that whoever has waited can look once more
+// whether that may still leave.
+func (c *Client) TurnToExecute(ctx context.Context) error {
+	return request{op: "wait to execute", limiter: c.limits.execute}.waitForTurn(ctx)
 }
 
 // encoded is for our own types, which always have a JSON form.

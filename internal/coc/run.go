@@ -173,7 +173,7 @@ const opExecuteScript = "execute script"
 // a run of its own: after an error that is not NotBegun nobody knows whether it
 // runs, and only the list of orders can tell (coc-api.md 3.7). A 204, with which
 // COC may refuse a run, is such an error. What breaks a limit is refused without a
-// request.
+// request. It does not wait for its turn: see TurnToExecute.
 func (c *Client) ExecuteScript(ctx context.Context, r Run) (order, requestID string, err error) {
 	if err := r.Check(); err != nil {
 		return "", "", err

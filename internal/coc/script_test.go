@@ -1,6 +1,7 @@
 package coc_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -280,4 +281,19 @@ func FuzzParamAllowed(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Calls that start something share one limit, which is waited for before them.
+func TestTurnToExecute(t *testing.T) {
+	cfg := testConfig("http://127.0.0.1:1")
+	cfg.RateLimits.Execute = 1e-6
+	client := newClient(t, cfg)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := client.TurnToExecute(ctx); err != nil {
+		t.Fatal(err)
+	}
+	wantClass(t, client.TurnToExecute(ctx), coc.Throttled, false)
+	_, _, err := client.ExecuteDocument(ctx, coc.JobRun{Document: coc.DocumentRef{ID: "DM1"}})
+	wantClass(t, err, coc.Network, false) // it was not held back, there is only nobody
 }

@@ -21,12 +21,15 @@ const (
 )
 
 // call asks COC to run it. CALLING is synced twice before: in the store, and in the
-// journal.
+// journal. The turn to call is waited for before that: what brakes meanwhile holds.
 func (w *work) call(ctx context.Context) (more bool, err error) {
 	if !w.checked {
 		if again, err := w.again(ctx); !again || err != nil {
 			return false, err
 		}
+	}
+	if err := w.s.o.COC.TurnToExecute(ctx); err != nil {
+		return false, err
 	}
 	if err := w.moved(ctx, call, fmt.Sprintf("attempt %d", w.r.Attempt+1), w.enterCall); err != nil {
 		_, err = w.unlessBraked(ctx, err)

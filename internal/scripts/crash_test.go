@@ -50,6 +50,8 @@ type life struct {
 	noHosts bool // COC shows no hosts of orders yet
 	cutJobs bool // COC lists nothing of the executions that it counts
 
+	turn func() // what happens while a run waits for its turn
+
 	points, killAt int // a kill happens at this one; 0 = none
 	stopping       bool
 	untrusted      bool           // the receiver asks for no credentials
@@ -92,6 +94,15 @@ func (l *life) append(e scripts.Entry) error {
 	err := l.journal.Append(e)
 	l.point()
 	return err
+}
+
+// TurnToExecute comes after turn, which stands for what happens while a run waits.
+func (l *life) TurnToExecute(ctx context.Context) error {
+	l.point()
+	if l.turn != nil {
+		l.turn()
+	}
+	return l.Client.TurnToExecute(ctx)
 }
 
 // The call as scripts see it: a kill may come before and after.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"github.com/cocbridge/cocbridge/internal/alert"
 	"github.com/cocbridge/cocbridge/internal/coc/coctest"
 	"github.com/cocbridge/cocbridge/internal/scripts"
 	"github.com/cocbridge/cocbridge/internal/store"
@@ -327,5 +328,50 @@ func TestRun_endsWithAnOrderThatShowsNoHosts(t *testing.T) {
 	l.pass(20 * time.Minute)
 	if r := l.run(); r.Outcome != scripts.Succeeded || r.Verified {
 		t.Errorf("%s %s, verified %v", r.State, r.Outcome, r.Verified)
+	}
+}
+
+// What happens while a run waits for its turn keeps it from being called.
+func TestRun_isBrakedWhileItWaitsForItsTurn(t *testing.T) {
+	for name, tc := range map[string]struct {
+		turn func(l *life)
+		want string // its code; empty = it is not over
+	}{
+		"stopped by hand": {func(l *life) {
+			must(l.t, l.store.Update(l.t.Context(), func(tx *store.Tx) error { return l.s.Stop(tx, "alice", "maintenance") }))
+		}, "stopped"},
+		"recovered": {func(l *life) {
+			over := nginx("1")
+			over.Status, over.EndsAt = alert.Resolved, l.at()
+			l.hear(over)
+		}, "resolved"},
+		"too late":          {func(l *life) { l.set(l.at().Add(time.Hour)) }, "too_late"},
+		"the process stops": {func(l *life) { l.stopping = true }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLife(t, coctest.Options{}, nil)
+			l.turn = func() { l.turn = nil; tc.turn(l) }
+			l.hear(nginx("1"))
+			_, run, _ := l.next()
+			_, err := l.s.Do(t.Context(), run)
+			if r := l.run(); l.calls != 0 || r.Attempt != 0 || r.Code != tc.want || (tc.want == "") != errors.Is(err, context.Canceled) {
+				t.Errorf("%d calls, the run is %s %s: %v", l.calls, r.State, r.Code, err)
+			}
+		})
+	}
+}
+
+// The wait ends with its caller's patience, and nothing has left.
+func TestRun_needNotWaitForItsTurn(t *testing.T) {
+	l := newLife(t, coctest.Options{}, nil)
+	l.hear(nginx("1"))
+	ctx, leave := context.WithCancel(t.Context())
+	l.turn = leave
+	_, run, _ := l.next()
+	if _, err := l.s.Do(ctx, run); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if r := l.run(); l.calls != 0 || r.State != scripts.Armed || r.Attempt != 0 {
+		t.Errorf("%d calls, %s", l.calls, r.State)
 	}
 }

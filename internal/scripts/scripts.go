@@ -45,6 +45,8 @@ type COC interface {
 	GetScript(ctx context.Context, uuid string) (coc.Script, error)
 	GetDocument(context.Context, coc.DocumentRef) (coc.Document, error)
 	ListResources(context.Context, coc.ResourceQuery) (coc.ResourcePage, error)
+	// TurnToExecute returns when one of the next two may be called.
+	TurnToExecute(context.Context) error
 	ExecuteScript(context.Context, coc.Run) (order, requestID string, err error)
 	ExecuteDocument(context.Context, coc.JobRun) (execution, requestID string, err error)
 	GetOrder(ctx context.Context, uuid string) (coc.Order, error)
