@@ -214,8 +214,14 @@ func (s *Scripts) Failed(tx *store.Tx, id string, task uint64, why string) error
 	return save(tx, r)
 }
 
-// Remembered is how long ended runs and calls are kept.
-func (s *Scripts) Remembered() time.Duration { return max(s.o.History, minHistory) }
+// Remembered is how long ended runs and calls are kept: no cooldown outlives that.
+func (s *Scripts) Remembered() time.Duration {
+	longest := max(s.o.History, minHistory)
+	for _, r := range s.rules {
+		longest = max(longest, time.Duration(r.limits.Cooldown))
+	}
+	return longest
+}
 
 // minHistory is longer than any sender repeats an episode within not_after.
 const minHistory = 7 * 24 * time.Hour

@@ -375,3 +375,30 @@ func TestRun_needNotWaitForItsTurn(t *testing.T) {
 		t.Errorf("%d calls, %s", l.calls, r.State)
 	}
 }
+
+// A cooldown is kept to its end, however short the history is.
+func TestRun_keepsToALongCooldown(t *testing.T) {
+	const cooldown = 30 * 24 * time.Hour
+	l := newLife(t, coctest.Options{}, func(l *life) { l.rules[0].Script.Cooldown = model.Duration(cooldown) })
+	again := func(fingerprint string) {
+		must(t, l.store.Update(t.Context(), func(tx *store.Tx) error {
+			ids, _ := l.s.Old(tx, "")
+			return l.s.Forget(tx, ids)
+		}))
+		a := nginx(fingerprint)
+		a.StartsAt = l.at()
+		l.hear(a)
+		l.pass(time.Hour)
+	}
+	again("1")
+	l.set(noon.Add(cooldown - 2*time.Hour))
+	again("2")
+	if n := len(l.sim.Orders()); n != 1 {
+		t.Errorf("%d orders within the cooldown", n)
+	}
+	again("3")
+	again("4")
+	if n := len(l.sim.Orders()); n != 2 {
+		t.Errorf("%d orders after it", n)
+	}
+}
