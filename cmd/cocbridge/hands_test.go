@@ -107,7 +107,7 @@ func TestHands_deadLetters(t *testing.T) {
 	d.says(exitOK, `^ID +LAST +CAUSE +COUNT +INTEGRATION +NAME +ALARM_ID$.*^1 +\S+Z +mapping_routes +1 +- +Disk +[0-9a-f]{32}$.*^2 +.*Other�\[2J`, "dead", "list")
 	d.says(exitOK, `^dead letter: 1$.*^cause: mapping_routes$.*^alert: \{$.*"alertname": "Disk"`, "dead", "show", "1")
 	d.says(exitOther, `there is no dead letter 9`, "dead", "show", "9")
-	d.says(exitUsage, `invalid: say which dead letters`, "dead", "replay")
+	d.says(exitUsage, `invalid: say which dead letters: numbers, a filter such as --reason, or --all`, "dead", "replay")
 	d.says(exitOther, `^ID +RESULT +ALARM_ID +DETAIL$.*^1 +unmapped .*replay it with --remap$.*^2 unmapped$.*^cocbridge: nothing was replayed \(2 unmapped\): what is listed stays`, "dead", "replay", "--all")
 	d.says(exitOther, `"result":"unmapped".*^cocbridge: nothing was replayed \(2 unmapped\)`, "dead", "replay", "--all", "-o", "json")
 	d.says(exitUsage, `--why`, "dead", "drop", "2")

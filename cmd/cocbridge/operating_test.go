@@ -20,26 +20,6 @@ func operating(t *testing.T) string {
 	return string(b)
 }
 
-// Each command is parsed up to where it would ask a daemon, which is not there.
-func TestOperating_commandsParse(t *testing.T) {
-	commands := all("(?m)^    cocbridge ([^>\n]+)", operating(t))
-	if len(commands) < 15 {
-		t.Errorf("only %q are found", commands)
-	}
-	words := regexp.MustCompile(`--?[a-z.-]+="[^"]*"|\S+`)
-	for _, line := range commands {
-		args := words.FindAllString(line, -1)
-		at := "--admin.listen-address=127.0.0.1:1"
-		if args[0] == "healthcheck" {
-			at = "--web.listen-address=127.0.0.1:1"
-		}
-		got := execute(t, "", append(args, at)...)
-		if got.code != exitOther && !strings.Contains(got.stderr, "admin.token") {
-			t.Errorf("cocbridge %s: %+v", line, got)
-		}
-	}
-}
-
 func TestOperating_namesEveryVerdictAndResult(t *testing.T) {
 	text := operating(t)
 	for _, v := range admin.Verdicts() {

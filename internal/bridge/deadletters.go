@@ -123,7 +123,7 @@ func chosen(s admin.Select, d queue.Dead, err error, now time.Time) bool {
 // and buried again must not be met twice.
 func (o operations) idsOf(ctx context.Context, s admin.Select) (ids []uint64, err error) {
 	if s.Everything() && !s.All {
-		return nil, fmt.Errorf("%w: say which dead letters: ids, a filter, or all of them", admin.ErrInvalid)
+		return nil, fmt.Errorf("%w: say which dead letters: numbers, a filter such as --reason, or --all", admin.ErrInvalid)
 	}
 	slices.Sort(s.IDs)
 	s.IDs = slices.Compact(s.IDs)
