@@ -59,10 +59,16 @@ func (r *remote) listens(c console) string {
 	if address := firstOf(r.admin, variable(c, "COCBRIDGE_ADMIN_LISTEN_ADDRESS")); address != "" {
 		return address
 	}
-	if info, err := os.Stat(packagedSocket); err == nil && info.Mode().Type() == fs.ModeSocket {
+	if isThere(packagedSocket) {
 		return "unix:" + packagedSocket
 	}
 	return config.Default().AdminListenAddress
+}
+
+// isThere counts a socket that this user may not see as one: connecting to it says so.
+func isThere(socket string) bool {
+	info, err := os.Stat(socket)
+	return errors.Is(err, fs.ErrPermission) || err == nil && info.Mode().Type() == fs.ModeSocket
 }
 
 func (r *remote) token(c console) (secret.String, error) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -185,7 +186,11 @@ func (c *Client) send(ctx context.Context, q call) (*http.Response, error) {
 	resp, err := c.http.Do(req) //nolint:gosec // G704: as above
 	if err != nil {
 		var op *net.OpError
-		if errors.As(err, &op) && op.Op == "dial" {
+		switch dialled := errors.As(err, &op) && op.Op == "dial"; {
+		case dialled && IsUnix(c.o.Address) && errors.Is(err, fs.ErrPermission):
+			return nil, fmt.Errorf("this user may not use the socket %s: %w; ask as root, or as a member of its group (cocbridge for the packages: usermod -aG cocbridge USER, and log in anew)",
+				c.o.Address, op.Err)
+		case dialled:
 			return nil, fmt.Errorf("no cocbridge answers at %s: %w; is it running, and is this its --admin.listen-address?", c.o.Address, op.Err)
 		}
 		return nil, fmt.Errorf("ask cocbridge at %s: %w", c.o.Address, err)
