@@ -55,10 +55,16 @@ func (t *tally) count(v ledger.Verdict, m mapped) {
 	}
 }
 
+// kinds are those of all tasks, each with its series from the start.
+var kinds = []task.Kind{task.Report, task.Incident, task.Script, task.Job}
+
+// damagedKind is that of dead letters which are damaged records.
+const damagedKind = ""
+
 func newMetrics(reg prometheus.Registerer) metrics {
 	m := metrics{
 		receivers: receivers.NewMetrics(reg),
-		forwarder: forwarder.NewMetrics(reg, task.Report, task.Incident, task.Script, task.Job),
+		forwarder: forwarder.NewMetrics(reg, kinds...),
 		incidents: incidents.NewMetrics(reg),
 		scripts:   scripts.NewMetrics(reg),
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -133,14 +139,14 @@ func (o *observer) Collect(ch chan<- prometheus.Metric) {
 	}
 	q := o.b.queue.Stats()
 	gauge(damagedDesc, float64(q.Damaged))
-	for _, kind := range []task.Kind{task.Report, task.Incident} {
+	for _, kind := range append(kinds, damagedKind) {
 		if _, known := q.Kinds[string(kind)]; !known {
 			q.Kinds[string(kind)] = queue.KindStats{}
 		}
 	}
 	for kind, k := range q.Kinds {
-		if kind == "" {
-			kind = "unknown" // dead letters of damaged records
+		if kind == damagedKind {
+			kind = "unknown"
 		}
 		gauge(tasksDesc, float64(k.Waiting), kind, "waiting")
 		gauge(tasksDesc, float64(k.InFlight), kind, "in_flight")

@@ -32,6 +32,18 @@ func (r *rig) series() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
+// A rate or an alert over a series that begins with its first event misses that event.
+func TestMetrics_everyKindIsThereFromTheStart(t *testing.T) {
+	got := newRig(t, "").series()
+	for _, kind := range []string{"report", "incident", "script", "job", "unknown"} {
+		for _, name := range []string{"cocbridge_tasks kind=%q state=\"waiting\"", "cocbridge_tasks kind=%q state=\"in_flight\"", "cocbridge_dead_letters kind=%q", "cocbridge_oldest_task_age_seconds kind=%q"} {
+			if want := fmt.Sprintf(name, kind); !slices.Contains(got, want) {
+				t.Errorf("there is no %s", want)
+			}
+		}
+	}
+}
+
 // What senders make up never becomes a series: nearly all of these alerts are
 // dropped by a route, because it is their labels that matter here, and some take
 // each other way that there is.
