@@ -61,3 +61,38 @@ func TestCheckConfig_online(t *testing.T) {
 		})
 	}
 }
+
+// Whether tickets may be read says nothing about the credentials, and matters to who
+// opens some.
+func TestCheckConfig_onlineWithoutTheRightToReadTickets(t *testing.T) {
+	const opens = "rules: [{name: page, matchers: ['a=\"b\"'], incident: {creator: u, assignee: u}}]\n"
+	denied := coctest.Fault{Status: 403, Code: "common.01020001"}
+	for name, tt := range map[string]struct {
+		rules string
+		fault coctest.Fault
+		code  int
+		want  string
+	}{
+		"alarms only":          {"", denied, exitOK, "online: COC takes the credentials; this user may not read tickets (common.01020001), which alarms do not need\n"},
+		"a rule opens tickets": {opens, denied, exitOther, "online: COC takes the credentials, but this user may not read tickets, which rules with an incident need: "},
+		"a black list":         {"", coctest.Fault{Status: 403, Code: "APIGW.0401"}, exitOther, "ask COC as the configuration says: "},
+		"a proxy, not COC":     {"", coctest.Fault{Status: 403, Do: coctest.HTML}, exitOther, "ask COC as the configuration says: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			text, err := os.ReadFile(b.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(b.config, append(text, tt.rules...), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			tt.fault.On = "/v1/incident-tickets"
+			b.Inject(tt.fault)
+			got := execute(t, "", "check-config", "--online", b.config)
+			if got.code != tt.code || !strings.Contains(got.stdout+got.stderr, tt.want) {
+				t.Errorf("exit code %d, want %d with %q:\n%s%s", got.code, tt.code, tt.want, got.stdout, got.stderr)
+			}
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -147,6 +148,13 @@ func (e *Error) Reason() string {
 func timedOut(err error) bool {
 	var timeout net.Error
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// Denied says that COC knows who asks, who lacks the permission for this one call. The
+// gateway's lists of addresses and its restricted users concern every call.
+func (e *Error) Denied() bool {
+	everywhere := strings.HasPrefix(e.Code, "APIGW.04") || strings.HasPrefix(e.Code, "APIGW.08")
+	return e.Status == http.StatusForbidden && e.By == "" && e.Code != "" && !everywhere
 }
 
 // Cause is the short name of the refusal: COC's code, else the status, else the
