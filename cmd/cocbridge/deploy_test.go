@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -137,6 +140,28 @@ func TestDeploy_rulesAndDashboardAskForWhatThereIs(t *testing.T) {
 	}
 	if len(queries) < 30 || len(seen) < 15 {
 		t.Errorf("%d queries for %d metrics: this looks at the wrong thing", len(queries), len(seen))
+	}
+}
+
+// A release begins with an empty folder, but not by emptying somebody else's.
+func TestRelease_deletesNothingButARelease(t *testing.T) {
+	folder := t.TempDir()
+	precious := filepath.Join(folder, "precious")
+	for _, file := range []string{precious, filepath.Join(folder, "SHA256SUMS")} {
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{folder, precious} {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		out, err := exec.CommandContext(ctx, "../../deploy/release", name).CombinedOutput()
+		cancel()
+		if err == nil || !strings.Contains(string(out), precious+" is not of a release") {
+			t.Errorf("%s: %v: %s", name, err, out)
+		}
+		if _, err := os.Stat(precious); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
