@@ -167,6 +167,26 @@ func TestGate_aReloadOpensItAtOnce(t *testing.T) {
 	r.clean()
 }
 
+// Whoever refuses what an alarm says can be reached, and knows us.
+func TestGate_opensWhenCOCHasJudgedAnAlarm(t *testing.T) {
+	for cause, fault := range map[string]coctest.Fault{"auth": {Status: 401}, "down": {Do: coctest.Reset}} {
+		t.Run(cause, func(t *testing.T) {
+			r := newRig(t, "")
+			r.sim.Inject(fault)
+			r.send(r.storm("Storm", 3)...)
+			r.closed("default", cause, 3)
+			r.sim.ClearFaults()
+			r.sim.Inject(coctest.Fault{Status: 400, Code: "COC.00000001", Message: "alarmName must not be null", Times: 2})
+			r.advance(time.Minute)
+			r.until("two are refused", func() bool { return r.metric("cocbridge_dead_letters") == 2 })
+			r.arrived(0, "Storm alarm Minor") // the clock has not moved again
+			if cause := r.gate("default"); cause != "" {
+				t.Errorf("the gate is still closed: %s", cause)
+			}
+		})
+	}
+}
+
 func TestGate_opensWhenTheEndpointCanBeReached(t *testing.T) {
 	r := newRig(t, "")
 	address := freeAddress(t)

@@ -236,6 +236,7 @@ func (f *Forwarder) note(item queue.Item, err error) (view gateView) {
 		case e.Class == coc.Throttled:
 			g.throttled(e.RetryAfter, now)
 		case e.Class == coc.Permanent, e.Class == coc.NotFound, e.Class == coc.Conflict:
+			view.opened = g.judged()
 			view.refusedAlike = g.failed("refused "+e.Alike(), item.ID)
 		case e.Class == coc.Retry:
 			view.failing = g.failed(failing, item.ID)

@@ -43,7 +43,7 @@ type gate struct {
 	cause    gateCause
 	since    time.Time
 	problem  string // why it was closed, in words
-	proven   bool   // COC has answered well since it was last closed, or since the start
+	proven   bool   // COC has answered, and not about us, since it was last closed, or since the start
 	inFlight int
 
 	probeAt    time.Time
@@ -164,6 +164,14 @@ func (g *gate) succeeded(now time.Time) bool {
 	g.proven = true
 	g.recover(now)
 	return news
+}
+
+// judged opens the gate where a refusal of what a task says shows that its cause is
+// gone: whoever refuses that can be reached and knows us. Refusals alike close it too,
+// with the cause config, so that one is left to a success.
+func (g *gate) judged() (opened bool) {
+	g.proven = g.proven || g.cause != gateConfig
+	return (g.cause == gateAuth || g.cause == gateDown) && g.open()
 }
 
 // failed notes that a task failed in the named way and returns how many
