@@ -321,10 +321,13 @@ func (f *Forwarder) record(tx *store.Tx, e ending, s Settlement) error {
 }
 
 // settled runs after the sync. When the outcome could not be written the task
-// goes back: telling COC once more is safe, forgetting the task is not.
+// goes back: telling COC once more is safe, forgetting the task is not. A store that
+// has ended will write no other outcome either, so then that is left to the next start.
 func (f *Forwarder) settled(lease *queue.Lease, err error) {
 	if err != nil {
-		lease.Release()
+		if !errors.Is(err, store.ErrFailed) && !errors.Is(err, store.ErrClosed) {
+			lease.Release()
+		}
 		f.o.Log.Error("outcome not written, the task is done again", zap.Uint64("task_id", lease.Item().ID), zap.Error(err))
 	}
 	<-f.settling

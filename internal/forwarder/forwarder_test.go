@@ -240,6 +240,26 @@ func TestRun_anOutcomeThatCannotBeWrittenReleasesTheTask(t *testing.T) {
 	})
 }
 
+// Nothing is written any more: until the process ends, COC must not be told again and again.
+func TestRun_aStoreThatHasEndedDoesNotReleaseTheTask(t *testing.T) {
+	bubble(t, func(b *bench) {
+		b.do = func(ctx context.Context, _ task.Task) error {
+			b.closeStore()
+			b.mu.Lock()
+			again := len(b.calls) > 1
+			b.mu.Unlock()
+			if again {
+				<-ctx.Done()
+			}
+			return nil
+		}
+		b.start()
+		b.put("a1")
+		b.expect(0, 1, 0)
+		b.expectCalls(1)
+	})
+}
+
 func TestRun_aRetryWaitsAndKeepsItsRecordUntouched(t *testing.T) {
 	bubble(t, func(b *bench) {
 		b.do = func(context.Context, task.Task) error {
