@@ -52,7 +52,7 @@ func (b *Bridge) acceptUnder(l *live) receivers.Accept {
 
 func busy(err error) error {
 	if errors.Is(err, store.ErrFull) {
-		return fmt.Errorf("%w: the store is full, see store.max_size", receivers.ErrBusy)
+		return fmt.Errorf("%w: the store is full, or has no room for so much at once, see store.max_size", receivers.ErrBusy)
 	}
 	return fmt.Errorf("%w: %w", receivers.ErrBusy, err)
 }

@@ -136,7 +136,7 @@ func (s *Store) attempt(group []*request) (left []*request, err error) {
 	if err != nil {
 		return group, fmt.Errorf("store: begin a transaction: %w", err)
 	}
-	b := &batch{btx: btx}
+	b := &batch{btx: btx, fits: s.fits}
 	left, again := b.run(group)
 	if again || b.written == 0 {
 		_ = btx.Rollback()
@@ -157,6 +157,7 @@ func (s *Store) attempt(group []*request) (left []*request, err error) {
 // batch is one bbolt transaction with the requests that are part of it.
 type batch struct {
 	btx     *bbolt.Tx
+	fits    func(written int) error
 	buckets bucketCache
 	members []*request
 	written int
@@ -176,6 +177,9 @@ func (b *batch) run(group []*request) (rest []*request, again bool) {
 		}
 		r.tx = &Tx{btx: b.btx, buckets: &b.buckets}
 		clean, err := r.run()
+		if err == nil && r.intake {
+			clean, err = r.tx.written == 0, b.fits(r.tx.written)
+		}
 		if err == nil {
 			b.members = append(b.members, r)
 			b.written += r.tx.written

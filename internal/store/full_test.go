@@ -126,6 +126,25 @@ func TestIntake_refusedWithinAGroup(t *testing.T) {
 	})
 }
 
+// One that never fits is its sender's own trouble.
+func TestIntake_tooLargeForTheStorePausesNobodyElse(t *testing.T) {
+	s, _ := run(t, store.Options{Path: newPath(t), MaxSize: smallSize})
+	release := hold(s)
+	outcome := make(chan error, 2)
+	go func() { outcome <- s.Intake(t.Context(), putAt(0, 2*smallSize)) }()
+	go func() { outcome <- s.Intake(t.Context(), putAt(1, 100)) }()
+	release()
+	if got := text(<-outcome) + text(<-outcome); !strings.Contains(got, "send less at once") || !strings.Contains(got, "<nil>") {
+		t.Errorf("answers: %s", got)
+	}
+	if err := s.Accepting(); err != nil {
+		t.Errorf("others are refused: %v", err)
+	}
+	if n, _ := fill(s.Intake, 3000); n < smallSize/2/3000 {
+		t.Errorf("only %d others fit", n)
+	}
+}
+
 func TestRun_endWhileFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, end := run(t, store.Options{Path: newPath(t), MaxSize: smallSize})

@@ -77,7 +77,9 @@ func openFile(file *os.File, o Options) (*Store, error) {
 	}
 	db.AllocSize = allocSize(o.MaxSize)
 	s.stats.maxSize, s.stats.tornMeta = o.MaxSize, torn
-	s.stats.limit = int64(float64(o.MaxSize-int64(db.AllocSize)) * softLimit)
+	most := o.MaxSize - int64(db.AllocSize)
+	s.stats.limit = int64(float64(most) * softLimit)
+	s.stats.brim = (s.stats.limit + most) / 2
 	s.measure()
 	return s, nil
 }

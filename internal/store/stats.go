@@ -30,6 +30,7 @@ type Stats struct {
 // stats are written by the committer and by refused calls, and read by anybody.
 type stats struct {
 	limit, maxSize int64
+	brim           int64 // one change of Intake may begin below limit, but not lead beyond this
 	tornMeta       bool
 
 	size, used          atomic.Int64

@@ -124,6 +124,16 @@ func (s *Store) room() error {
 	return nil
 }
 
+// fits says whether there is room for one change that writes so much. One for which
+// there never is must not reach the disk: its failed commit would pause all intake.
+func (s *Store) fits(written int) error {
+	used := s.stats.used.Load()
+	if used+int64(written) <= s.stats.brim {
+		return nil
+	}
+	return fmt.Errorf("%w: %d bytes at once are too many while %d of %d are used; send less at once, or raise store.max_size", ErrFull, written, used, s.stats.limit)
+}
+
 func (s *Store) do(ctx context.Context, r *request) error {
 	outcome := make(chan error, 1)
 	r.done = func(err error) { outcome <- err }
