@@ -29,8 +29,8 @@ type mapped struct {
 // that all of them are on disk, as tasks, as known, or as dead letters.
 func (b *Bridge) acceptUnder(l *live) receivers.Accept {
 	return func(ctx context.Context, batch receivers.Batch) error {
-		if b.stopping.Load() {
-			return fmt.Errorf("%w: cocbridge is stopping", receivers.ErrBusy)
+		if err := b.room(); err != nil {
+			return err
 		}
 		b.hears.note(batch.Receiver, b.o.Now())
 		all := l.mapAll(batch.Alerts)
@@ -48,6 +48,19 @@ func (b *Bridge) acceptUnder(l *live) receivers.Accept {
 		b.logUnmapped(seen.unmapped)
 		return nil
 	}
+}
+
+// room says why nothing can be taken in now, which is cheaper to know before a body
+// has been read and mapped.
+func (b *Bridge) room() error {
+	if b.stopping.Load() {
+		return fmt.Errorf("%w: cocbridge is stopping", receivers.ErrBusy)
+	}
+	if err := b.store.Accepting(); err != nil {
+		b.hears.turnedAway(b.o.Now())
+		return busy(err)
+	}
+	return nil
 }
 
 func busy(err error) error {

@@ -46,6 +46,15 @@ func (h *hearing) since(receiver string) (t time.Time, heard bool) {
 	return h.last[receiver], h.any[receiver]
 }
 
+// silentSince is since when the receiver, which could be heard, was not.
+func (h *hearing) silentSince(receiver string) time.Time {
+	since, _ := h.since(receiver)
+	if open := h.openSince(); open.After(since) {
+		return open
+	}
+	return since
+}
+
 // turnedAway notes that no message is taken in now, or that one was not.
 func (h *hearing) turnedAway(now time.Time) {
 	h.mu.Lock()

@@ -89,6 +89,28 @@ func (r *rig) upload(body string) upload {
 	return upload{conn, answer, body[half:]}
 }
 
+// knock is the answer to a message whose body does not come.
+func (r *rig) knock() (status int) {
+	r.t.Helper()
+	conn, err := net.Dial("tcp", r.b.Addr())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "POST /webhook/alertmanager HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"); err != nil {
+		r.t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode
+}
+
 func TestStop_acceptsNothingNew(t *testing.T) {
 	r := newRig(t, "")
 	u := r.upload(group(r.firing("Late", time.Hour)))
@@ -229,6 +251,9 @@ func TestStore_fullIsA503UntilCOCHasTakenSome(t *testing.T) {
 	r.until("it is full", func() bool { resp, body = fill(); return resp.StatusCode != http.StatusOK })
 	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || !strings.Contains(body, "store.max_size") {
 		t.Errorf("full: %s, Retry-After %q: %s", resp.Status, resp.Header.Get("Retry-After"), body)
+	}
+	if status := r.knock(); status != http.StatusServiceUnavailable {
+		t.Errorf("a sender is answered %d before it sends its body", status)
 	}
 	if resp, body := r.do(http.MethodGet, "/-/ready", ""); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "full") {
 		t.Errorf("/-/ready: %s: %s", resp.Status, body)

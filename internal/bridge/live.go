@@ -79,7 +79,7 @@ func (b *Bridge) buildReceivers(l *live) error {
 	for _, rc := range l.cfg.Receivers {
 		l.sendUnknown[rc.Name] = rc.UnknownResolved == "send"
 		h, err := receivers.New(receivers.Options{
-			Config: rc, Accept: b.acceptUnder(l), Budget: b.budget, Metrics: b.metrics.receivers, Look: b.lookUnder(l), Log: b.o.Log, Now: b.o.Now,
+			Config: rc, Accept: b.acceptUnder(l), Ready: b.room, Budget: b.budget, Metrics: b.metrics.receivers, Look: b.lookUnder(l), Log: b.o.Log, Now: b.o.Now,
 		})
 		if err != nil {
 			return fmt.Errorf("receiver %s: %w", rc.Name, err)

@@ -312,15 +312,17 @@ func (b *Bridge) storeCondition() condition {
 	return c
 }
 
-// silentConditions: the time before the start counts for nothing, so only a message
-// ends the trouble that an earlier process has told.
+func (b *Bridge) silentFor(since time.Time) time.Duration { return b.o.Now().Sub(since) }
+
+// silentConditions: the time before the start, and while somebody was turned away,
+// counts for nothing, so only a message ends the trouble that was told.
 func (b *Bridge) silentConditions() (all []condition) {
 	for _, rc := range b.live.Load().cfg.Receivers {
 		c := condition{name: troubleSilent, subject: rc.Name}
 		if limit := time.Duration(rc.SilentAfter); limit > 0 {
 			since, heard := b.hears.since(rc.Name)
-			c.holds = b.o.Now().Sub(since) > limit
-			c.doubt = !c.holds && !heard
+			c.holds = b.silentFor(b.hears.silentSince(rc.Name)) > limit
+			c.doubt = !c.holds && (!heard || b.silentFor(since) > limit)
 			c.text = fmt.Sprintf("receiver %s has had no message since %s: see whether its sender runs and reaches us", rc.Name, at(since))
 		}
 		all = append(all, c)

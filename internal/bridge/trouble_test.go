@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -329,6 +330,25 @@ func TestTrouble_endsWithWhatItIsAbout(t *testing.T) {
 				r.arrived(1, "CocbridgeReceiverSilent ok Major")
 				r.clean()
 			})
+		}
+	}
+}
+
+func TestTrouble_whoIsTurnedAwayIsNotSilent(t *testing.T) {
+	r := troubledRig(t, "store: {max_size: 16MiB}\nreceivers: [{name: alertmanager, silent_after: 1h}]\n")
+	r.sim.Inject(coctest.Fault{Status: 503})
+	r.fill()
+	r.advance(2 * time.Hour)
+	if status, _ := r.post(r.firing("Disk", time.Hour)); status != http.StatusServiceUnavailable {
+		t.Fatalf("the bridge answered %d", status)
+	}
+	r.checkTrouble()
+	r.sim.ClearFaults()
+	r.advance(time.Minute)
+	r.idle(0)
+	for _, e := range r.sim.Alarms() {
+		if e.Alarm.AlarmName == "CocbridgeReceiverSilent" {
+			t.Errorf("told: %s", e.Alarm.AlarmDesc)
 		}
 	}
 }

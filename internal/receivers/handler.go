@@ -16,11 +16,12 @@ import (
 )
 
 // Options are what a receiver is made of. Config has been validated and Accept
-// is mandatory; a nil elsewhere stands for a budget of its own, metrics that
-// nobody reads, no links to COC, no log, and time.Now.
+// is mandatory; a nil elsewhere stands for always ready, a budget of its own, metrics
+// that nobody reads, no links to COC, no log, and time.Now.
 type Options struct {
 	Config  Config
 	Accept  Accept
+	Ready   func() error // why Accept would fail; asked before a body is read
 	Budget  *Budget
 	Metrics *Metrics
 	Look    Look
@@ -38,6 +39,9 @@ func New(o Options) (http.Handler, error) {
 	format, err := NewFormat(o.Config)
 	if err != nil {
 		return nil, err
+	}
+	if o.Ready == nil {
+		o.Ready = func() error { return nil }
 	}
 	if o.Budget == nil {
 		o.Budget = NewBudget(DefaultBudget)
@@ -170,6 +174,9 @@ func (h *handler) admit(r *http.Request) (verdict, error) {
 		if err := h.allow(); err != nil {
 			return stranger, err
 		}
+	}
+	if err := h.Ready(); err != nil {
+		return stranger, &Error{NotStored, "", err.Error()}
 	}
 	return sender, checkEncoding(r.Header, h.Config.Gzip)
 }

@@ -109,6 +109,7 @@ func TestHandler_RefusesBeforeTheBody(t *testing.T) {
 		{"encoding", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\nContent-Encoding: gzip\r\n\r\n", open, "415 Unsupported Media Type"},
 		{"length", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 33554433\r\n\r\n", open, "413 Request Entity Too Large"},
 		{"budget", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", func(o *receivers.Options) { o.Budget = full }, "503 Service Unavailable"},
+		{"no room", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", func(o *receivers.Options) { o.Ready = func() error { return receivers.ErrBusy } }, "503 Service Unavailable"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
