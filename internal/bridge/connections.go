@@ -202,6 +202,7 @@ func (c *connections) handler(next http.Handler) http.Handler {
 		if r.Body == nil || r.Body == http.NoBody {
 			arrived()
 		} else {
+			r = r.WithContext(r.Context()) // net/http knows by its own body that it need not wait for the rest of a large one
 			r.Body = &arrivingBody{r.Body, arrived}
 		}
 		next.ServeHTTP(w, r)
