@@ -16,6 +16,7 @@ import (
 	"math/big"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -167,14 +168,8 @@ func (s *senders) stop() {
 // file; which names are let in is said by each receiver.
 func TestWebConfig_clientCertificates(t *testing.T) {
 	r := makeRig(t, "receivers: [{name: am, path: /webhook/alertmanager, auth: {client_san: [am.example]}}, {name: open, path: /webhook/open}]\n", coctest.Options{})
-	ca := issue(t, nil, x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
-	own := issue(t, &ca, x509.Certificate{DNSNames: []string{"bridge.example"}})
-	r.put("ca.pem", ca.certPEM(), "own.pem", own.certPEM(), "own.key", own.keyPEM(t), "web.yml",
-		"tls_server_config: {cert_file: own.pem, key_file: own.key, client_ca_file: ca.pem, client_auth_type: VerifyClientCertIfGiven}\n")
-	r.webConfig = filepath.Join(r.folder, "web.yml")
+	client := r.secure()
 	r.start()
-	pool := x509.NewCertPool()
-	pool.AddCert(ca.cert)
 	for _, tt := range []struct {
 		name, path string
 		san        []string
@@ -187,13 +182,6 @@ func TestWebConfig_clientCertificates(t *testing.T) {
 		{"health needs none", "/-/healthy", nil, 200},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			config := &tls.Config{RootCAs: pool, ServerName: "bridge.example", MinVersion: tls.VersionTLS12}
-			if tt.san != nil {
-				c := issue(t, &ca, x509.Certificate{DNSNames: tt.san, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-				config.Certificates = []tls.Certificate{{Certificate: [][]byte{c.cert.Raw}, PrivateKey: c.key}}
-			}
-			transport := &http.Transport{TLSClientConfig: config}
-			defer transport.CloseIdleConnections()
 			method, body := http.MethodPost, group(r.firing("Disk", time.Hour))
 			if tt.path == "/-/healthy" {
 				method, body = http.MethodGet, ""
@@ -202,7 +190,7 @@ func TestWebConfig_clientCertificates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			resp, err := (&http.Client{Transport: transport}).Do(req)
+			resp, err := client(tt.san...).Do(req)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -211,6 +199,98 @@ func TestWebConfig_clientCertificates(t *testing.T) {
 				t.Errorf("answered %s, want %d", resp.Status, tt.want)
 			}
 		})
+	}
+}
+
+// secure gives the bridge a certificate. What it returns makes clients: with
+// names, they have one too.
+func (r *rig) secure() func(names ...string) *http.Client {
+	r.t.Helper()
+	ca := issue(r.t, nil, x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
+	own := issue(r.t, &ca, x509.Certificate{DNSNames: []string{"bridge.example"}})
+	r.put("ca.pem", ca.certPEM(), "own.pem", own.certPEM(), "own.key", own.keyPEM(r.t), "web.yml",
+		"tls_server_config: {cert_file: own.pem, key_file: own.key, client_ca_file: ca.pem, client_auth_type: VerifyClientCertIfGiven}\n")
+	r.webConfig = filepath.Join(r.folder, "web.yml")
+	pool := x509.NewCertPool()
+	pool.AddCert(ca.cert)
+	return func(names ...string) *http.Client {
+		config := &tls.Config{RootCAs: pool, ServerName: "bridge.example", MinVersion: tls.VersionTLS12}
+		if names != nil {
+			c := issue(r.t, &ca, x509.Certificate{DNSNames: names, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+			config.Certificates = []tls.Certificate{{Certificate: [][]byte{c.cert.Raw}, PrivateKey: c.key}}
+		}
+		transport := &http.Transport{TLSClientConfig: config}
+		r.t.Cleanup(transport.CloseIdleConnections)
+		return &http.Client{Transport: transport}
+	}
+}
+
+// One bridge, a receiver for each way to show who one is, two with a token. What
+// opens one door opens no other, although all secrets are the same but for that
+// of the second token.
+func TestDoors_eachOpensToItsOwnOnly(t *testing.T) {
+	r := makeRig(t, `receivers:
+  - {name: bearer, auth: {bearer_token: secret}}
+  - {name: other, auth: {bearer_token: another}}
+  - {name: basic, auth: {basic: {username: am, password: secret}}}
+  - {name: hmac, auth: {hmac: {secret: secret}}}
+  - {name: san, auth: {client_san: [am.example]}}
+`, coctest.Options{})
+	client := r.secure()
+	r.start()
+	plain, certified, misnamed := client(), client("am.example"), client("secret")
+	body := group(r.firing("Disk", time.Hour))
+	none := func(*http.Request) {}
+	by := func(method, secret string) func(*http.Request) {
+		return func(req *http.Request) { shown[method].show(req, body, secret) }
+	}
+	twice := func(show func(*http.Request)) func(*http.Request) {
+		return func(req *http.Request) {
+			show(req)
+			for name, values := range req.Header {
+				req.Header[name] = append(values, values...)
+			}
+		}
+	}
+	answered := map[int]int{}
+	for _, c := range []struct {
+		name   string
+		client *http.Client
+		show   func(*http.Request)
+		opens  string
+	}{
+		{"nothing", plain, none, ""},
+		{"the token", plain, by("bearer", "secret"), "bearer"}, {"the other token", plain, by("bearer", "another"), "other"},
+		{"a wrong token", plain, by("bearer", "Secret"), ""}, {"an empty token", plain, by("bearer", ""), ""}, {"the token twice", plain, twice(by("bearer", "secret")), ""},
+		{"the password", plain, by("basic", "secret"), "basic"},
+		{"a wrong password", plain, by("basic", "another"), ""}, {"an empty password", plain, by("basic", ""), ""}, {"the password twice", plain, twice(by("basic", "secret")), ""},
+		{"the signature", plain, by("hmac", "secret"), "hmac"},
+		{"a wrong signature", plain, by("hmac", "another"), ""}, {"a signature with no key", plain, by("hmac", ""), ""}, {"the signature twice", plain, twice(by("hmac", "secret")), ""},
+		{"the certificate", certified, none, "san"}, {"a certificate of another name", misnamed, none, ""},
+		{"the certificate, and a token that is not for it", certified, by("bearer", "another"), "san other"},
+	} {
+		for _, door := range []string{"bearer", "other", "basic", "hmac", "san"} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+r.b.Addr()+"/webhook/"+door, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.show(req)
+			resp, err := c.client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			want := http.StatusUnauthorized
+			if slices.Contains(strings.Fields(c.opens), door) {
+				want = http.StatusOK
+			}
+			if answered[resp.StatusCode]++; resp.StatusCode != want {
+				t.Errorf("%s at %s: answered %s, want %d", c.name, door, resp.Status, want)
+			}
+		}
+	}
+	if n := r.metric("cocbridge_rejected_total", "reason", "unauthorized"); int(n) != answered[http.StatusUnauthorized] {
+		t.Errorf("%v are counted of %v", n, answered)
 	}
 }
 
