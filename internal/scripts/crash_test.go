@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http/httptest"
 	"path/filepath"
@@ -41,6 +42,7 @@ type life struct {
 	sim    *coctest.Server
 	rules  []scripts.Rule
 	fault  coctest.Fault // that meets the first call
+	faults int           // how many it meets; 0 = one
 	amnesia,
 	noJournal bool // negative controls: the store forgets that it called; so does the journal
 
@@ -109,7 +111,7 @@ func (l *life) TurnToExecute(ctx context.Context) error {
 
 func (l *life) ExecuteScript(ctx context.Context, r coc.Run) (order, id string, err error) {
 	l.point()
-	if l.calls++; l.calls == 1 && l.fault != (coctest.Fault{}) {
+	if l.calls++; l.calls <= max(1, l.faults) && l.fault != (coctest.Fault{}) {
 		l.sim.Inject(l.fault)
 		defer l.sim.ClearFaults()
 	}
@@ -132,28 +134,47 @@ func (l *life) ExecuteDocument(ctx context.Context, j coc.JobRun) (id, requestID
 	return l.Client.ExecuteDocument(ctx, j)
 }
 
+func (l *life) GetScript(ctx context.Context, uuid string) (script coc.Script, err error) {
+	l.asked(func() { script, err = l.Client.GetScript(ctx, uuid) })
+	return script, err
+}
+
+func (l *life) ListResources(ctx context.Context, q coc.ResourceQuery) (p coc.ResourcePage, err error) {
+	l.asked(func() { p, err = l.Client.ListResources(ctx, q) })
+	return p, err
+}
+
 func (l *life) GetOrder(ctx context.Context, uuid string) (o coc.Order, err error) {
-	l.point()
-	o, err = l.Client.GetOrder(ctx, uuid)
-	l.point()
+	l.asked(func() { o, err = l.Client.GetOrder(ctx, uuid) })
 	return o, err
 }
 
 func (l *life) ListOrders(ctx context.Context, q coc.OrderQuery) (p coc.OrderPage, err error) {
-	l.point()
-	p, err = l.Client.ListOrders(ctx, q)
-	l.point()
+	l.asked(func() { p, err = l.Client.ListOrders(ctx, q) })
 	if l.cut != nil {
 		l.cut(&p)
 	}
 	return p, err
 }
 
+func (l *life) OrderBatches(ctx context.Context, order string) (all []coc.OrderBatch, err error) {
+	l.asked(func() { all, err = l.Client.OrderBatches(ctx, order) })
+	return all, err
+}
+
 func (l *life) ListHostRuns(ctx context.Context, q coc.HostRunQuery) (p coc.HostRunPage, err error) {
 	if l.noHosts {
 		return p, nil
 	}
-	return l.Client.ListHostRuns(ctx, q)
+	l.asked(func() { p, err = l.Client.ListHostRuns(ctx, q) })
+	return p, err
+}
+
+// asked is a question to COC: a kill may come before and after.
+func (l *life) asked(f func()) {
+	l.point()
+	f()
+	l.point()
 }
 
 func (l *life) ListExecutions(ctx context.Context, q coc.ExecutionQuery) (p coc.ExecutionPage, err error) {
@@ -410,24 +431,32 @@ func nginx(fingerprint string) alert.Alert {
 	return alert.Alert{Receiver: "am", Status: alert.Firing, Fingerprint: fingerprint, StartsAt: noon, Labels: map[string]string{"alertname": "NginxDown", "unit": "nginx"}}
 }
 
-// story hears of an alarm, which its source repeats, and follows to the end.
-func (l *life) story() {
-	l.hear(nginx("1"))
+// story hears of alarms, which their source repeats, and follows to the end.
+func (l *life) story(fingerprints ...string) {
+	var all []alert.Alert
+	for _, f := range fingerprints {
+		all = append(all, nginx(f))
+	}
+	l.hear(all...)
 	l.pass(30 * time.Second)
-	l.hear(nginx("1"))
-	l.pass(5 * time.Minute)
-	l.hear(nginx("1"))
-	l.pass(5 * time.Minute)
+	for range 10 {
+		l.hear(all...)
+		l.pass(time.Minute)
+	}
 }
 
 // run is the only one there is.
 func (l *life) run() *scripts.Run {
-	var all []*scripts.Run
-	must(l.t, l.store.View(func(tx *store.Tx) error { all = scripts.Runs(tx, 10); return nil }))
+	all := l.runs()
 	if len(all) != 1 {
 		l.t.Fatalf("%d runs", len(all))
 	}
 	return all[0]
+}
+
+func (l *life) runs() (all []*scripts.Run) {
+	must(l.t, l.store.View(func(tx *store.Tx) error { all = scripts.Runs(tx, 1000); return nil }))
+	return all
 }
 
 // modes are what may become of the call, whether COC then runs it, and how the run
@@ -450,15 +479,26 @@ var modes = []struct {
 
 // check holds a life that has come to its end against what must never be.
 func (l *life) check(name string) {
-	orders := l.sim.Orders()
-	r := l.run()
+	l.t.Helper()
+	runs := l.runs()
+	if l.calls > len(runs) || len(l.sim.Orders()) > len(runs) {
+		l.t.Errorf("%s: %d calls, COC has run %d times what should run %d times", name, l.calls, len(l.sim.Orders()), len(runs))
+	}
+	for _, r := range runs {
+		l.checkRun(name, r)
+	}
+}
+
+func (l *life) checkRun(name string, r *scripts.Run) {
+	l.t.Helper()
+	orders := l.ordersOf(r)
 	switch {
-	case len(orders) > 1 || l.calls > 1:
-		l.t.Errorf("%s: %d calls, COC has run it %d times", name, l.calls, len(orders))
+	case len(orders) > 1:
+		l.t.Errorf("%s: COC has run it %d times", name, len(orders))
 	case r.Ended.IsZero():
 		l.t.Errorf("%s: it never ends: %s", name, r.State)
-	case len(orders) == 1 && (r.State != scripts.Done || r.Order != orders[0].UUID || r.Outcome != scripts.Succeeded):
-		l.t.Errorf("%s: COC has run %s, the run is %s %s %s", name, orders[0].UUID, r.State, r.Order, r.Outcome)
+	case len(orders) == 1 && (r.State != scripts.Done || r.Order != orders[0] || r.Outcome != scripts.Succeeded):
+		l.t.Errorf("%s: COC has run %s, the run is %s %s %s", name, orders[0], r.State, r.Order, r.Outcome)
 	case len(orders) == 0 && r.State != scripts.Absent:
 		l.t.Errorf("%s: COC has run nothing, the run is %s %s", name, r.State, r.Outcome)
 	case r.State == scripts.Absent && !slices.Contains(l.letters, "absent"):
@@ -466,30 +506,56 @@ func (l *life) check(name string) {
 	}
 }
 
-// Killed at each point of a run, with each thing that COC may do to the call: it
-// runs at most once, nothing is called again, and what is in doubt is visible.
+// ordersOf are those in COC that carry the run's mark.
+func (l *life) ordersOf(r *scripts.Run) (all []string) {
+	for _, o := range l.sim.Orders() {
+		if o.Batches[0].Hosts[0].Attributes["brid"] == r.Mark() {
+			all = append(all, o.UUID)
+		}
+	}
+	return all
+}
+
+var everyPoint = flag.Bool("scripts.every", false, "TestCrash_runsAtMostOnce kills at every point, not at a sample")
+
+// Killed at each point of two runs, with each thing that COC may do to the calls:
+// each runs at most once, nothing is called again, and what is in doubt is visible.
 func TestCrash_runsAtMostOnce(t *testing.T) {
-	kills := 0
+	const leastPoints = 100
+	step := 5 * thorough
+	if *everyPoint {
+		step = 1
+	}
 	for i, mode := range modes {
-		faulty := func(l *life) { l.fault = mode.fault }
-		whole := newLife(t, coctest.Options{}, faulty)
-		whole.story()
-		whole.check(mode.name + ", not killed")
-		if r := whole.run(); r.Outcome != mode.outcome || len(whole.sim.Orders()) == 1 != mode.acts {
-			t.Errorf("%s: %s, %d orders", mode.name, r.Outcome, len(whole.sim.Orders()))
-		}
-		for at := 1 + i%thorough; at <= whole.points; at += thorough {
-			l := newLife(t, coctest.Options{}, faulty)
-			l.killAt = at
-			l.story()
-			l.check(fmt.Sprintf("%s, killed at point %d of %d", mode.name, at, whole.points))
-			kills++
-		}
+		t.Run(mode.name, func(t *testing.T) {
+			long := func(l *life) {
+				l.fault, l.faults = mode.fault, 2
+				for _, id := range []string{"web-1", "web-2"} {
+					must(t, l.sim.EditHost(id, func(h *coctest.Host) { h.Takes = time.Minute }))
+				}
+			}
+			whole := newLife(t, coctest.Options{}, long)
+			whole.story("1", "2")
+			whole.check("not killed")
+			for _, r := range whole.runs() {
+				if r.Outcome != mode.outcome || len(whole.ordersOf(r)) == 1 != mode.acts {
+					t.Errorf("%s, %d orders", r.Outcome, len(whole.ordersOf(r)))
+				}
+			}
+			if whole.points < leastPoints {
+				t.Errorf("only %d points", whole.points)
+			}
+			kills := 0
+			for at := 1 + i%step; at <= whole.points; at += step {
+				l := newLife(t, coctest.Options{}, long)
+				l.killAt = at
+				l.story("1", "2")
+				l.check(fmt.Sprintf("killed at point %d of %d", at, whole.points))
+				kills++
+			}
+			t.Logf("%d kills at %d points", kills, whole.points)
+		})
 	}
-	if kills < 100/thorough {
-		t.Errorf("only %d kills", kills)
-	}
-	t.Logf("%d kills", kills)
 }
 
 // The store loses the commit that entered CALLING: the journal knows of the call.
@@ -497,11 +563,11 @@ func TestCrash_aLostCommitCallsNothingAgain(t *testing.T) {
 	for i, mode := range modes[:2] {
 		forgetful := func(l *life) { l.fault, l.amnesia = mode.fault, true }
 		whole := newLife(t, coctest.Options{}, forgetful)
-		whole.story()
+		whole.story("1")
 		for at := 1 + i%thorough; at <= whole.points; at += thorough {
 			l := newLife(t, coctest.Options{}, forgetful)
 			l.killAt = at
-			l.story()
+			l.story("1")
 			if n := len(l.sim.Orders()); n > 1 {
 				t.Errorf("%s, killed at point %d: COC has run it %d times", mode.name, at, n)
 			}
@@ -514,11 +580,11 @@ func TestCrash_withoutTheJournalALostCommitRunsTwice(t *testing.T) {
 	twice := 0
 	forgetful := func(l *life) { l.amnesia, l.noJournal = true, true }
 	whole := newLife(t, coctest.Options{}, forgetful)
-	whole.story()
+	whole.story("1")
 	for at := 1; at <= whole.points; at++ {
 		l := newLife(t, coctest.Options{}, forgetful)
 		l.killAt = at
-		l.story()
+		l.story("1")
 		if len(l.sim.Orders()) > 1 {
 			twice++
 		}
@@ -613,7 +679,7 @@ func TestSettle_findsNothing(t *testing.T) {
 // An order that does not show at once is found by a later look.
 func TestSettle_waitsForAListThatLags(t *testing.T) {
 	l := newLife(t, coctest.Options{OrderDelay: 80 * time.Second}, func(l *life) { l.fault = coctest.Fault{Do: coctest.Reset, After: true} })
-	l.story()
+	l.story("1")
 	l.check("a list that lags")
 }
 

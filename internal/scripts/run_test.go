@@ -248,7 +248,7 @@ func TestJob_runsOnceAndIsFollowed(t *testing.T) {
 			mode.On, mode.Times = "/v1/documents/DM1", 1
 			l.jobFault = &mode
 		}
-		l.story()
+		l.story("1")
 		r := l.run()
 		if n := len(l.sim.Executions()); n != 1 || r.Outcome != scripts.Succeeded || r.Order != l.sim.Executions()[0].ID || len(r.Results) != 1 {
 			t.Errorf("%+v: %d executions, %s %s %v", mode, n, r.State, r.Outcome, r.Results)
