@@ -98,6 +98,24 @@ func TestDocuments_metricsVariablesAndFilesExist(t *testing.T) {
 	}
 }
 
+// One table says what IAM must allow; no other document knows an action beside it.
+func TestDocuments_permissionsAreInOneTable(t *testing.T) {
+	texts := documents(t)
+	table := strings.Join(all(`(?m)^(\|.*)$`, texts["../../deploy/docs/coc.md"]), "\n")
+	for file, text := range texts {
+		for _, action := range all("`(coc:[a-z]+:[a-zA-Z]+)`", text) {
+			if !strings.Contains(table, "`"+action+"`") {
+				t.Errorf("%s: %s is not in the table", file, action)
+			}
+		}
+	}
+	for _, feature := range []string{"forwarding", "tickets", "scripts", "jobs", "reads"} {
+		if !strings.Contains(table, "\n| "+feature) {
+			t.Errorf("the table says nothing about %s", feature)
+		}
+	}
+}
+
 // Each credential of the unit and of the examples of further ones is used: by a
 // variable, or by the configuration beside it.
 func TestDocuments_everyCredentialOfTheUnitIsUsed(t *testing.T) {
