@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -183,25 +184,30 @@ func TestReadme_exitCodesAndLinks(t *testing.T) {
 	}
 }
 
-// The Chinese README has the commands and the configuration of the English one.
+// The Chinese README has the blocks, tables, links and names of the English one.
 func TestReadme_chinese(t *testing.T) {
-	text, err := os.ReadFile("../../README.zh-CN.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	english := readme(t)
-	for _, pattern := range []string{`(?m)^    (.+)$`, "(?s)```yaml\n(.*?)```"} {
-		found := all(pattern, string(text))
-		if len(found) == 0 {
-			t.Errorf("nothing is like %s", pattern)
+	english, chinese := readme(t), string(mustRead(t, "../../README.zh-CN.md"))
+	for what, pattern := range map[string]string{"commands": `(?m)^    ( *\S.*)$`, "configurations": "(?s)```yaml\n(.*?)```"} {
+		want := all(pattern, english)
+		if diff := cmp.Diff(want, all(pattern, chinese)); len(want) == 0 || diff != "" {
+			t.Errorf("%s (-english +chinese):\n%s", what, diff)
 		}
-		for _, part := range found {
-			if !strings.Contains(english, part) {
-				t.Errorf("the English README does not have\n%s", part)
+	}
+	blocks := regexp.MustCompile("(?s)```.*?```")
+	english, chinese = blocks.ReplaceAllString(english, ""), blocks.ReplaceAllString(chinese, "")
+	for what, pattern := range map[string]string{"links": `\]\(([^):]+)\)`, "names": "`([^`\n]+)`"} {
+		for _, name := range all(pattern, english) {
+			if !slices.Contains(all(pattern, chinese), name) && name != "README.zh-CN.md" {
+				t.Errorf("%s: the Chinese README does not have %s", what, name)
 			}
 		}
 	}
-	for _, file := range all(`\]\(([^):]+)\)`, string(text)) {
+	for _, line := range []string{"## ", "- ", "| ", "|---"} {
+		if want, got := strings.Count(english, "\n"+line), strings.Count(chinese, "\n"+line); want != got {
+			t.Errorf("%d lines begin with %q, in English %d", got, line, want)
+		}
+	}
+	for _, file := range all(`\]\(([^):]+)\)`, chinese) {
 		if _, err := os.Stat("../../" + file); err != nil {
 			t.Error(err)
 		}
