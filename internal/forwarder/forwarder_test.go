@@ -167,7 +167,7 @@ func (b *bench) record(alarm string) (text string) {
 
 // rest lets outcomes be written, which wait a moment for company.
 func (b *bench) rest() {
-	time.Sleep(100 * time.Millisecond)
+	<-time.After(100 * time.Millisecond)
 	synctest.Wait()
 }
 

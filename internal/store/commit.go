@@ -80,6 +80,8 @@ func (s *Store) takeDue(ending bool) []*request {
 func (s *Store) await(ctx context.Context) {
 	select {
 	case <-s.wake:
+	case <-s.patience.C:
+		s.ripen()
 	case <-ctx.Done():
 	}
 }

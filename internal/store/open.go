@@ -69,7 +69,7 @@ func openFile(file *os.File, o Options) (*Store, error) {
 		return nil, explain(err, o.Path)
 	}
 	s := &Store{file: file, db: db, now: o.Now, wake: make(chan struct{}, 1), pageSize: int64(db.Info().PageSize)}
-	s.patience = time.AfterFunc(time.Hour, s.ripen)
+	s.patience = time.NewTimer(time.Hour)
 	s.patience.Stop()
 	if err := s.View(checkFormat); err != nil {
 		_ = db.Close()

@@ -37,12 +37,13 @@ func submit(s *store.Store, n int) []time.Duration {
 func TestSubmit_waitsForCompany(t *testing.T) {
 	bubble(t, func(t *testing.T, s *store.Store, commits func() uint64, _ func() error) {
 		took := submit(s, 3)
-		time.Sleep(patience - 1)
+		<-time.After(patience - 1)
 		synctest.Wait()
 		if n := commits(); n != 0 {
 			t.Errorf("%d commits before its patience is over", n)
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
+		synctest.Wait()
 		if n := commits(); n != 1 || took[2] != patience {
 			t.Errorf("%d commits, the last change was on disk after %s, want one after %s", n, took[2], patience)
 		}

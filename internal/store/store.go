@@ -156,7 +156,10 @@ func (s *Store) enqueue(r *request) error {
 	}
 	s.line(r)
 	if s.due() {
-		s.rouse()
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
 	}
 	return nil
 }
@@ -181,19 +184,11 @@ func (s *Store) line(r *request) {
 // due says whether a group should begin.
 func (s *Store) due() bool { return s.pressing > 0 || s.ripe || len(s.waiting) >= company }
 
-func (s *Store) rouse() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
 // ripen ends the patience of what waits.
 func (s *Store) ripen() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ripe = len(s.waiting) > 0
-	s.rouse()
 }
 
 // refuse makes all later requests fail with err, unless they already fail.
