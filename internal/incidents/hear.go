@@ -249,8 +249,8 @@ func (in *Incidents) Recovered(tx *store.Tx, alarmID string, startsAt, endsAt ti
 	return nil
 }
 
-// wake sees to it that the group is looked at soon. While a ticket is about to be
-// opened, its task knows when.
+// wake sees to it that the group is looked at soon, and its ticket, if that needs
+// something now. While a ticket is about to be opened, its task knows when.
 func (in *Incidents) wake(tx *store.Tx, rec *Record, now time.Time, changed bool) error {
 	due := now.Add(lull)
 	waits := rec.Task != 0 && (rec.State == Pending || rec.State == Opening || !rec.Due.After(due))
@@ -260,6 +260,7 @@ func (in *Incidents) wake(tx *store.Tx, rec *Record, now time.Time, changed bool
 		}
 		return nil
 	}
+	rec.NotUntil = time.Time{}
 	if rec.Task != 0 {
 		cancelled, err := in.o.Cancel(tx, rec.Task)
 		if err != nil {

@@ -175,3 +175,24 @@ func (l *life) waiting() (n int) {
 	}))
 	return n
 }
+
+// An old ticket is read seldom, but what its members do is seen to at once.
+func TestFires_newsOfAnOldTicketDoNotWaitForItsPoll(t *testing.T) {
+	l := newLife(t, coctest.Fault{})
+	minor := l.on("web-1")
+	minor.Labels["severity"] = "warning"
+	l.hear(minor)
+	l.pass(3*time.Hour + 2*time.Minute)
+	worse := l.on("web-2")
+	l.hear(worse)
+	l.pass(time.Minute)
+	if n := len(l.sim.Incidents()[0].Remarks); n != 1 {
+		t.Errorf("%d remarks", n)
+	}
+	l.pass(time.Hour)
+	for _, a := range []alert.Alert{minor, worse} {
+		l.hear(over(a, l.clock.Now()))
+	}
+	l.pass(6 * time.Minute)
+	l.wantStatus(coctest.IncidentResolved)
+}
