@@ -13,15 +13,16 @@
 // A group has at most one task in the queue, which means "look at this group
 // again". News of members only pull it forward, by no less than lull: a thousand
 // alerts cost one ticket and a handful of looks. Do reads what is on disk, asks
-// plan, which is pure, for the next step, and takes that one step; Settle plans
-// again in the transaction that removes the task, sees whatever came between, and
-// puts the next task. Nobody waits in memory: hold, solve.after, settling and
+// plan, which is pure, for the next step, and takes that one step. A step that rests
+// on what the members do is planned again in the commit that writes it, and Settle
+// plans again in the transaction that removes the task, sees whatever came between,
+// and puts the next task. Nobody waits in memory: hold, solve.after, settling and
 // polling are due times.
 //
 // A create is not safe to repeat. The intent is synced before the call; when its
 // outcome is unknown (or the process died, or the store is younger than the
 // alert) the ticket is looked for by the mark in its title, and a second create
-// needs looks after both settling times that found nothing. Every other step
+// needs looks after both settling times that read all and found nothing. Every other step
 // reads the ticket first; what is already there counts as done, and what a person
 // did stays: a rejected, closed, reassigned or reopened ticket is not fought over.
 package incidents

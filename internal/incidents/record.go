@@ -57,7 +57,7 @@ type Record struct {
 	// Before there is a number.
 	LookFirst bool      `json:"lookFirst,omitzero"` // there may be a ticket that this store knows nothing of
 	Intent    time.Time `json:"intent,omitzero"`    // when the create was about to leave
-	Failing   time.Time `json:"failing,omitzero"`   // since when creates have unknown outcomes
+	Failing   time.Time `json:"failing,omitzero"`   // since when nobody can tell whether there is one
 	Looks     int       `json:"looks,omitzero"`     // that found nothing since Intent
 	Earlier   []string  `json:"earlier,omitempty"`  // numbers of earlier episodes, whose mark may be the same
 
@@ -78,7 +78,7 @@ type Record struct {
 	NotUntil time.Time           `json:"notUntil,omitzero"` // nothing is to be done before
 	Quiet    time.Time           `json:"quiet,omitzero"`    // since when all members were seen recovered
 	Again    *Again              `json:"again,omitzero"`    // a member fired again after Quiet
-	Told     map[topic]time.Time `json:"told,omitempty"`    // what was remarked last
+	Told     map[topic]time.Time `json:"told,omitempty"`    // what was remarked last, or needs no remark
 	Remarks  int                 `json:"remarks,omitzero"`
 	Flaps    int                 `json:"flaps,omitzero"`
 

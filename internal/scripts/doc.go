@@ -15,7 +15,8 @@
 // certain is left to a person.
 //
 // Whether a run may begin is asked twice: before it is armed, and in the commit
-// that enters CALLING, against the rules, budgets and switches of that moment.
+// that enters CALLING, after the wait for its turn, against the rules, budgets and
+// switches of that moment.
 // Waiting is a due time of the run's one task in the queue: a hold, a free place,
 // the next look, the next poll.
 package scripts
