@@ -15,10 +15,10 @@ const nobody = 65534
 // hide makes the folder one that only root can look into.
 func hide(t *testing.T, folder string) {
 	t.Helper()
-	if err := os.Chmod(folder, 0); err != nil { //nolint:gosec // the point
+	if err := os.Chmod(folder, 0); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.Chmod(folder, 0o700) }) //nolint:gosec // a folder
+	t.Cleanup(func() { _ = os.Chmod(folder, 0o700) })
 }
 
 // Who is not in the group of the packages' socket must not be sent to another address.
