@@ -137,13 +137,8 @@ func (o *observer) Collect(ch chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, v float64) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v)
 	}
-	q := o.b.queue.Stats()
+	q := o.b.queueStats()
 	gauge(damagedDesc, float64(q.Damaged))
-	for _, kind := range append(kinds, damagedKind) {
-		if _, known := q.Kinds[string(kind)]; !known {
-			q.Kinds[string(kind)] = queue.KindStats{}
-		}
-	}
 	for kind, k := range q.Kinds {
 		if kind == damagedKind {
 			kind = "unknown"
@@ -171,6 +166,17 @@ func (o *observer) Collect(ch chan<- prometheus.Metric) {
 	counter(syncDesc, s.TotalSync.Seconds())
 	counter(commitDesc, float64(s.Commits))
 	counter(changeDesc, float64(s.Changes))
+}
+
+// queueStats has every kind, those without tasks too.
+func (b *Bridge) queueStats() queue.Stats {
+	q := b.queue.Stats()
+	for _, kind := range append(kinds, damagedKind) {
+		if _, known := q.Kinds[string(kind)]; !known {
+			q.Kinds[string(kind)] = queue.KindStats{}
+		}
+	}
+	return q
 }
 
 // count is one series of a counter that is not 0.

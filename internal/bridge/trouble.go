@@ -223,7 +223,7 @@ func (b *Bridge) conditions(ctx context.Context) ([]condition, error) {
 // deadConditions has one per kind of task. Dead letters about our own trouble do
 // not count: that would be trouble about trouble.
 func (b *Bridge) deadConditions(ctx context.Context) (all []condition, err error) {
-	for kind, k := range b.queue.Stats().Kinds {
+	for kind, k := range b.queueStats().Kinds {
 		n := k.Dead
 		if n > 0 {
 			ours, err := b.ownDead(ctx, kind)
