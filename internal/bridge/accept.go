@@ -127,7 +127,7 @@ func (b *Bridge) accept(tx *store.Tx, l *live, m mapped, seen *tally) (ledger.Ve
 	if m.err != nil && d.Told == nil {
 		return d.Verdict, errors.Join(d.Keep(tx), b.buryAlert(tx, m, causeOf(m.err), seen))
 	}
-	return d.Verdict, b.enqueue(tx, d, m.task(d))
+	return d.Verdict, b.enqueue(tx, d, l.task(m, d))
 }
 
 func (m mapped) heard(l *live) ledger.Heard {

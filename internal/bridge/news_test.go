@@ -253,6 +253,41 @@ mapping:
 	r.clean() // the simulator checks that each ok has the identity of its alarm
 }
 
+// Told through another integration, an alarm would fire for ever in the first.
+func TestNews_aFiringStaysInTheIntegrationThatShowsIt(t *testing.T) {
+	r := newRig(t, twoIntegrations)
+	disk := r.firing("Disk", time.Hour)
+	wanted := func(from int, key, says string) {
+		t.Helper()
+		r.arrived(from, says)
+		if e := r.sim.Alarms()[from]; e.Key != key {
+			t.Errorf("%q went to %s", says, e.Key)
+		}
+	}
+	r.send(disk)
+	wanted(0, testKey, "Disk alarm Minor")
+	if err := r.reload(twoIntegrations + "routes: [{integration: other}]\n"); err != nil {
+		t.Fatal(err)
+	}
+	r.advance(30 * time.Minute)
+	r.send(disk)
+	wanted(1, testKey, "Disk alarm Minor")
+	disk.StartsAt = r.clock.Now() // resolved and fired again within group_interval: no resolve ever comes
+	r.send(disk)
+	wanted(2, testKey, "Disk alarm Minor")
+	r.advance(time.Minute)
+	r.send(resolve(disk, r.clock.Now()))
+	wanted(3, testKey, "Disk ok Minor")
+	r.advance(time.Minute)
+	disk.StartsAt = r.clock.Now()
+	r.send(disk)
+	wanted(4, otherKey, "Disk alarm Minor")
+	r.advance(time.Minute)
+	r.send(resolve(disk, r.clock.Now()))
+	wanted(5, otherKey, "Disk ok Minor")
+	r.clean()
+}
+
 func TestNews_aDeadLetteredAlarmNeverCountsAsTold(t *testing.T) {
 	r := newRig(t, "")
 	r.sim.Inject(coctest.Fault{Status: 400, Code: "COC.00000001", Message: "alarmName must not be null", Times: 1})

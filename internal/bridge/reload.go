@@ -12,30 +12,32 @@ import (
 
 	"github.com/cocbridge/cocbridge/internal/config"
 	"github.com/cocbridge/cocbridge/internal/forwarder"
+	"github.com/cocbridge/cocbridge/internal/ledger"
 	"github.com/cocbridge/cocbridge/internal/receivers"
 )
 
 // Reload reads the configuration again and puts it in force as a whole, or
 // keeps the old one and says why. force allows to remove integrations and
-// receivers whose tasks still wait: those become dead letters.
-func (b *Bridge) Reload(_ context.Context, force bool) error {
+// receivers whose tasks still wait, or whose alarms still fire: those become dead
+// letters, or their recoveries will.
+func (b *Bridge) Reload(ctx context.Context, force bool) error {
 	b.reloading.Lock()
 	defer b.reloading.Unlock()
 	defer b.tellReload()()
 	b.refused = ""
-	return b.reloadAndTell(force)
+	return b.reloadAndTell(ctx, force)
 }
 
 // reloadUnasked is for a file that has changed. It may be called again and again:
 // a problem that stays the same is logged once.
-func (b *Bridge) reloadUnasked() error {
+func (b *Bridge) reloadUnasked(ctx context.Context) error {
 	b.reloading.Lock()
 	defer b.reloading.Unlock()
-	return b.reloadAndTell(false)
+	return b.reloadAndTell(ctx, false)
 }
 
-func (b *Bridge) reloadAndTell(force bool) error {
-	err := b.reload(force)
+func (b *Bridge) reloadAndTell(ctx context.Context, force bool) error {
+	err := b.reload(ctx, force)
 	b.metrics.reloaded(err, b.o.Now())
 	switch {
 	case err == nil:
@@ -48,7 +50,7 @@ func (b *Bridge) reloadAndTell(force bool) error {
 	return err
 }
 
-func (b *Bridge) reload(force bool) error {
+func (b *Bridge) reload(ctx context.Context, force bool) error {
 	cfg, err := b.o.Load()
 	if err != nil {
 		return err
@@ -64,8 +66,12 @@ func (b *Bridge) reload(force bool) error {
 	if err != nil {
 		return err
 	}
-	if err := b.retire(old, next, force); err != nil {
-		return err
+	refused := b.retire(old, next, force)
+	if !force {
+		refused = errors.Join(refused, b.mayClose(ctx, old, next))
+	}
+	if refused != nil {
+		return refused
 	}
 	b.swap(next)
 	for _, name := range missing(old.cfg.Receivers, cfg.Receivers, receiverName) {
@@ -118,7 +124,7 @@ func (b *Bridge) retire(old, next *live, force bool) error {
 			}
 		}
 	}
-	gone("integration", missing(old.cfg.Integrations, next.cfg.Integrations, func(i forwarder.Integration) string { return i.Name }), b.queue.Queued)
+	gone("integration", missing(old.cfg.Integrations, next.cfg.Integrations, integrationName), b.queue.Queued)
 	rules := missing(old.cfg.Rules, next.cfg.Rules, func(r config.Rule) string { return r.Name })
 	gone("rule", rules, func(name string) int { return len(unfinished[name]) })
 	gone("receiver", missing(old.cfg.Receivers, next.cfg.Receivers, receiverName), b.queue.QueuedFrom)
@@ -141,6 +147,33 @@ func (b *Bridge) warnOfLeft(rules []string, unfinished map[string][]string, forc
 		}
 	}
 }
+
+// mayClose checks that every alarm that COC shows as firing can be closed there.
+func (b *Bridge) mayClose(ctx context.Context, old, next *live) error {
+	gone := missing(old.cfg.Integrations, next.cfg.Integrations, integrationName)
+	if len(gone) == 0 {
+		return nil
+	}
+	shown := map[string]int{}
+	err := b.eachAlarm(ctx, func(_ string, e *ledger.Entry) error {
+		if e.Told != nil && e.Told.Firing {
+			shown[e.Told.Integration]++
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var open []error
+	for _, name := range gone {
+		if n := shown[name]; n > 0 {
+			open = append(open, fmt.Errorf("integration %q is removed, but COC shows %d of its alarms as firing: keep it until they have recovered, close them with cocbridge alarm close, or reload with ?force=1, and their recoveries become dead letters", name, n))
+		}
+	}
+	return errors.Join(open...)
+}
+
+func integrationName(i forwarder.Integration) string { return i.Name }
 
 func receiverName(r receivers.Config) string { return r.Name }
 

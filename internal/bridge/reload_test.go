@@ -131,6 +131,35 @@ func TestReload_doesNotRemoveAnIntegrationWithTasks(t *testing.T) {
 	}
 }
 
+func TestReload_doesNotRemoveAnIntegrationThatShowsAlarms(t *testing.T) {
+	r := newRig(t, toBoth)
+	fires, ends := r.firing("Fires", time.Hour), r.firing("Ends", time.Hour)
+	fires.Labels["team"], ends.Labels["team"] = "other", "other"
+	r.send(fires)
+	r.arrived(0, "Fires alarm Minor")
+	r.send(ends)
+	r.arrived(1, "Ends alarm Minor")
+	r.refused("", `integration "other"`, "COC shows 2 of its alarms as firing", "force=1")
+	r.send(resolve(ends, r.clock.Now()))
+	r.arrived(2, "Ends ok Minor")
+	r.refused("", "1 of its alarms")
+	r.force("")
+	r.advance(time.Hour)
+	r.send(fires) // nothing can be closed there any more
+	r.arrived(3, "Fires alarm Minor")
+	r.send(resolve(fires, r.clock.Now()))
+	r.arrived(4, "Fires ok Minor")
+	if e := r.sim.Alarms()[4]; e.Key != testKey {
+		t.Errorf("it went to %s", e.Key)
+	}
+	if err := r.reload(twoIntegrations); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.reload(""); err != nil {
+		t.Errorf("nothing fires in what is removed: %v", err)
+	}
+}
+
 func TestReload_forcedRemovalSaysSoInTheDeadLetter(t *testing.T) {
 	r := newRig(t, toBoth)
 	r.sim.Inject(coctest.Fault{Status: 401})

@@ -178,10 +178,7 @@ func (o operations) replayOne(tx *store.Tx, l *live, p replay, r admin.Replay) (
 	}
 	t := p.task
 	t.Reason = admin.Replayed
-	if d.Told != nil {
-		identify(&t, d.Told)
-	}
-	t.Alarm.Time = d.Time(t.Alarm.Time)
+	l.agree(&t, d)
 	return out, o.b.enqueue(tx, d, t)
 }
 

@@ -18,19 +18,29 @@ import (
 
 // task is the alarm as mapped today, under the identity that COC knows and at the
 // level that is in force if the decision names them.
-func (m mapped) task(d *ledger.Decision) task.Task {
+func (l *live) task(m mapped, d *ledger.Decision) task.Task {
 	t := task.Task{Kind: task.Report, Integration: m.result.Integration, Reason: string(d.Verdict), Alarm: m.result.Alarm, Alert: m.alert}
 	if m.err != nil || m.result.Drop {
 		t.Alarm = bareRecovery(m.alert)
 	}
-	if d.Told != nil {
-		identify(&t, d.Told)
+	l.agree(&t, d)
+	return t
+}
+
+// agree makes the task agree with what COC was told before. An integration that is
+// gone holds nothing back: nothing can be closed there any more.
+func (l *live) agree(t *task.Task, d *ledger.Decision) {
+	_, there := l.keys[d.Stay]
+	switch {
+	case d.Told != nil:
+		identify(t, d.Told)
+	case there:
+		t.Integration = d.Stay
 	}
 	if d.Level != "" {
 		t.Alarm.AlarmLevel = coc.Level(d.Level)
 	}
 	t.Alarm.Time = d.Time(t.Alarm.Time)
-	return t
 }
 
 // bareRecovery closes an alarm whose alert is not mapped today.

@@ -35,12 +35,12 @@ func (b *Bridge) watching(ctx context.Context) error {
 // call: the reason may lie elsewhere and pass.
 func (b *Bridge) watcher() func(context.Context) error {
 	seen := b.seen
-	return func(context.Context) error {
+	return func(ctx context.Context) error {
 		now := b.fingerprints(b.live.Load().cfg)
 		if maps.Equal(seen, now) {
 			return nil
 		}
-		if err := b.reloadUnasked(); err != nil {
+		if err := b.reloadUnasked(ctx); err != nil {
 			return err
 		}
 		seen = now

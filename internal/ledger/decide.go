@@ -63,6 +63,7 @@ type Decision struct {
 	Due     time.Time // when the task may go out; zero = now
 	Told    *Telling  // the identity the task must take; nil = as mapped today
 	Level   string    // that a firing must carry because its own is out of date; empty = as mapped
+	Stay    string    // the integration that a firing must not leave; empty = as mapped today
 
 	book    *Book
 	alarmID string
@@ -223,7 +224,7 @@ func (l *Ledger) firing(d *Decision, h Heard, known bool) {
 	if h.Revision > e.Revision && d.Verdict != Dropped && d.Verdict != Stale {
 		e.Revision, d.changed = h.Revision, true
 	}
-	d.floor = e.afterRecovery()
+	d.floor, d.Stay = e.afterRecovery(), e.shownIn()
 }
 
 func (l *Ledger) hold(d *Decision) {

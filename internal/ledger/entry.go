@@ -75,6 +75,15 @@ func (e *Entry) identity() *Telling {
 	return e.Told
 }
 
+// shownIn is the integration in which COC shows the alarm as firing, or will; empty =
+// in none. Told through another one, it would never recover there.
+func (e *Entry) shownIn() string {
+	if t := e.identity(); t != nil && t.Firing {
+		return t.Integration
+	}
+	return ""
+}
+
 // open says whether COC shows the alarm as firing, now or once what waits has gone out.
 func (e *Entry) open() bool {
 	return e.Waiting > 0 || (e.Told != nil && e.Told.Firing)

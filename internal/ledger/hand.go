@@ -41,7 +41,7 @@ func (l *Ledger) Replay(tx *store.Tx, r Replayed) (d *Decision, overtaken string
 		return d, why, nil
 	}
 	if r.Firing {
-		d.floor = e.afterRecovery()
+		d.floor, d.Stay = e.afterRecovery(), e.shownIn()
 	} else {
 		d.Told, d.floor = e.identity(), e.lastTime()
 	}
