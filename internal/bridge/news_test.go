@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -330,6 +331,31 @@ func TestNews_aRouteDrops(t *testing.T) {
 	r.send(watchdog, r.firing("Disk", time.Hour))
 	r.send(resolve(watchdog, r.clock.Now()))
 	r.arrived(0, "Disk alarm Minor")
+}
+
+// A new rule sees what already fires. A ticket for it is in place; a script is for what
+// begins.
+func TestNews_aNewRuleOpensTicketsAndRunsNothing(t *testing.T) {
+	receivers, rules, _ := strings.Cut(scriptRules("      not_after: 6h\n"), "rules:\n")
+	ticket := strings.Replace(incidentRule(""), `severity="critical"`, `alertname="NginxDown"`, 1)
+	r := newScriptRig(t, receivers)
+	down := nginxDown(r, "web-1")
+	r.page(down)
+	r.arrived(0, "NginxDown alarm Minor")
+	if err := r.reload(receivers + ticket + rules); err != nil {
+		t.Fatal(err)
+	}
+	r.advance(31 * time.Minute)
+	r.page(down)
+	r.until("the refresh arrives", func() bool { return len(r.sim.Alarms()) == 2 })
+	r.pass(30 * time.Second)
+	r.wantTickets("NginxDown on web-1 ACKNOWLEDGED 0")
+	if n := len(r.sim.Orders()); n != 0 {
+		t.Errorf("%d orders", n)
+	}
+	if runs := r.automation().Runs; len(runs) != 0 {
+		t.Errorf("runs: %+v", runs)
+	}
 }
 
 func TestNews_firingAndResolveThatBothWaitAreBothTold(t *testing.T) {
