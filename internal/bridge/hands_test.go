@@ -143,6 +143,27 @@ func TestReplay_withoutRemapKeepsTheAlarm(t *testing.T) {
 	r.clean()
 }
 
+// COC shows it as firing from before, so it must be closed there one day.
+func TestReplay_staysInTheIntegrationThatShowsTheAlarm(t *testing.T) {
+	r := newRig(t, twoIntegrations)
+	m := r.firing("Disk", time.Hour)
+	r.send(m)
+	r.arrived(0, "Disk alarm Minor")
+	r.sim.Inject(coctest.Fault{Status: 400, Code: "COC.00000001", Times: 1})
+	r.advance(30 * time.Minute)
+	r.send(m)
+	r.until("its refresh is buried", func() bool { return r.metric("cocbridge_dead_letters") == 1 })
+	if err := r.reload(twoIntegrations + "routes: [{integration: other}]\n"); err != nil {
+		t.Fatal(err)
+	}
+	r.replay(admin.Replay{Select: admin.Select{All: true}, Remap: true})
+	r.arrived(1, "Disk alarm Minor")
+	if e := r.sim.Alarms()[1]; e.Key != testKey {
+		t.Errorf("it went to %s", e.Key)
+	}
+	r.clean()
+}
+
 // Ten thousand dead letters, of which a hundred have recovered since, while
 // senders go on sending.
 func TestReplay_ofManyOfWhichSomeAreSuperseded(t *testing.T) {
