@@ -38,7 +38,7 @@ func (s *Scripts) preview(r *rule, a *alert.Alert) Preview {
 		p.Targets, p.Problem = r.destination(a)
 	}
 	j := judge(situation{
-		now: a.StartsAt, run: newRun(r, a, a.StartsAt), rule: r, automation: s.o.Automation,
+		now: a.StartsAt.Add(r.hold), run: newRun(r, a, a.StartsAt), rule: r, automation: s.o.Automation,
 		trusted: s.o.Trusted(a.Receiver), killSwitch: s.o.Automation.Thrown(), dryRun: s.o.DryRun,
 	})
 	p.Brake, p.Why = j.reason, j.text
