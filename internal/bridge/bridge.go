@@ -32,6 +32,8 @@ const (
 	// maxCrashes is how often a task may be in flight when the process dies
 	// before it is suspected to be the cause.
 	maxCrashes = 3
+	// deadShare is the part of the store that dead letters can take.
+	deadShare = 4
 	// longWait is longer than any pause before a task that COC or our defaults ask for.
 	longWait = time.Hour
 )
@@ -156,8 +158,8 @@ func (b *Bridge) openQueue(cfg *config.Config) error {
 	q, err := queue.Open(queue.Options{
 		Store: b.store, Now: b.o.Now, Admit: b.admit,
 		CrashFile: filepath.Join(cfg.Store.Path, crashFile), MaxCrashes: maxCrashes,
-		MaxWait: maxWait(cfg),
-		Buried:  func(tx *store.Tx, it queue.Item, c queue.Cause) error { return b.buried(tx, cfg, it, c) },
+		MaxWait: maxWait(cfg), MaxDead: b.store.Stats().Limit / deadShare,
+		Buried: func(tx *store.Tx, it queue.Item, c queue.Cause) error { return b.buried(tx, cfg, it, c) },
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrStore, err)

@@ -345,6 +345,40 @@ func TestDrop_keepsTheReason(t *testing.T) {
 	r.arrived(0, "Disk alarm Minor")
 }
 
+// Poison of one source must not fill the store, which would stop the intake of all.
+func TestDead_oneSourceDoesNotFillTheStore(t *testing.T) {
+	r := newRig(t, needsOwner+"store: {max_size: 16MiB}\n")
+	for round := range 30 { // a megabyte each
+		poison := r.storm("Poison", 50)
+		for i := range poison {
+			poison[i].Labels["round"] = fmt.Sprint(round)
+			for j := range 5 {
+				poison[i].Annotations[fmt.Sprintf("text%d", j)] = strings.Repeat("x", 4000)
+			}
+		}
+		r.send(poison...)
+	}
+	all := r.deadLetters(admin.Select{})
+	more := all[slices.IndexFunc(all, func(d admin.DeadLetter) bool { return d.Task.AlarmID == "more of alertmanager" })]
+	if more.Cause != "mapping_routes" || more.Count+len(all)-1 != 1500 || !strings.Contains(more.Detail, "not kept") || r.metric("cocbridge_dead_letters_without_content") != float64(more.Count) {
+		t.Errorf("%d dead letters, one of them: %+v", len(all), more)
+	}
+	fine := r.firing("Fine", time.Hour)
+	fine.Labels["owner"] = "me"
+	r.send(fine)
+	r.arrived(0, "Fine alarm Minor")
+	one := admin.Select{IDs: []uint64{more.ID}}
+	if diff := cmp.Diff(map[string]int{admin.Unusable: 1}, r.replay(admin.Replay{Select: one, Remap: true})); diff != "" {
+		t.Errorf("replayed (-want +got):\n%s", diff)
+	}
+	if err := r.hands().Drop(t.Context(), admin.Drop{Select: one, Why: "x"}, func(admin.Outcome) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.hands().Alarm(t.Context(), more.Task.AlarmID); !errors.Is(err, admin.ErrNotFound) {
+		t.Errorf("the ledger took it for an alarm: %v", err)
+	}
+}
+
 func TestExport_hasAlarmAndAlert(t *testing.T) {
 	r := newRig(t, "")
 	r.sim.Inject(coctest.Fault{Status: 400, Code: "COC.00000001", Times: 1})

@@ -30,10 +30,10 @@ type Cause struct {
 }
 
 // Dead is a dead letter. There is one per lane, kind and code; a repeat keeps its
-// ID and First.
+// ID and First. One without a payload tells only that there were some, see share.
 type Dead struct {
 	ID    uint64
-	Item  Item  // the newest
+	Item  Item  // the newest for which there was room
 	Cause Cause // the newest
 	First time.Time
 	Last  time.Time
@@ -94,6 +94,7 @@ func (q *Queue) Drop(tx *store.Tx, id uint64) (Dead, error) {
 	if err := tx.Delete(dead, idKey(id)); err != nil {
 		return Dead{}, err
 	}
+	q.reweigh(tx, d, Dead{})
 	return d, q.dropKey(tx, key)
 }
 
@@ -108,21 +109,31 @@ func (q *Queue) dropKey(tx *store.Tx, key []byte) error {
 
 // bury writes a dead letter for the item, in place of an earlier one like it.
 func (q *Queue) bury(tx *store.Tx, it Item, c Cause) error {
-	now := instant(nanos(q.now()))
 	c.Detail = cut(c.Detail)
-	key := deadKey(it.Lane, it.Kind, c.Code)
-	d, err := q.earlier(tx, key)
+	before, err := q.earlier(tx, deadKey(it.Lane, it.Kind, c.Code))
 	if err != nil {
 		return err
 	}
-	if d.Count == 0 {
-		d.First = now
+	after, fits := q.fitting(before, it, c)
+	if !fits {
+		return q.bury(tx, summary(it), c)
 	}
-	d.Item, d.Cause, d.Last, d.Count = it, c, now, d.Count+1
-	if err := tx.Put(dead, idKey(d.ID), encodeDead(d)); err != nil {
+	return q.putDead(tx, before, after)
+}
+
+func (q *Queue) putDead(tx *store.Tx, before, after Dead) (err error) {
+	key := deadKey(after.Item.Lane, after.Item.Kind, after.Cause.Code)
+	if after.ID == 0 {
+		if after.ID, err = tx.Next(dead); err != nil {
+			return err
+		}
+		tx.OnCommit(q.locked(func() { q.index.kind(after.Item.Kind).dead++ }))
+	}
+	q.reweigh(tx, before, after)
+	if err := tx.Put(dead, idKey(after.ID), encodeDead(after)); err != nil {
 		return err
 	}
-	return tx.Put(deadKeys, key, idKey(d.ID))
+	return tx.Put(deadKeys, key, idKey(after.ID))
 }
 
 // buryOwn buries a task for a reason of the queue's own, and tells of it.
@@ -133,26 +144,20 @@ func (q *Queue) buryOwn(tx *store.Tx, it Item, c Cause) error {
 	return q.buried(tx, it, c)
 }
 
-// earlier returns the dead letter with this key, or one without a count that has
-// an id for it.
+// earlier returns the dead letter with this key: without an id there is none, with an
+// id alone it is damaged, and the next one takes its place.
 func (q *Queue) earlier(tx *store.Tx, key []byte) (Dead, error) {
 	value, err := tx.Get(deadKeys, key)
 	if undamaged(err) != nil {
 		return Dead{}, err
 	}
-	if id, ok := keyID(value); ok {
-		d, err := q.Dead(tx, id)
-		if err != nil {
-			return Dead{ID: id}, nil // damaged: the new one takes its place
-		}
+	id, ok := keyID(value)
+	if !ok {
+		return Dead{}, nil
+	}
+	if d, err := q.Dead(tx, id); err == nil {
 		return d, nil
 	}
-	id, err := tx.Next(dead)
-	if err != nil {
-		return Dead{}, err
-	}
-	kind := kindOf(key)
-	tx.OnCommit(q.locked(func() { q.index.kind(kind).dead++ }))
 	return Dead{ID: id}, nil
 }
 
@@ -170,9 +175,11 @@ func (q *Queue) forgive(tx *store.Tx, it Item) error {
 	})
 	for i, key := range keys {
 		if id, ok := keyID(ids[i]); ok {
-			if d, err := q.Dead(tx, id); err == nil && d.Item.ID > it.ID {
+			d, err := q.Dead(tx, id)
+			if err == nil && d.Item.ID > it.ID {
 				continue
 			}
+			q.reweigh(tx, d, Dead{})
 		}
 		if err := q.dropKey(tx, key); err != nil {
 			return err

@@ -23,7 +23,7 @@ func Open(o Options) (*Queue, error) {
 	if q.now == nil {
 		q.now = time.Now
 	}
-	q.buried, q.maxWait = o.Buried, o.MaxWait
+	q.buried, q.maxWait, q.share.limit = o.Buried, o.MaxWait, o.MaxDead
 	if q.maxCrashes == 0 {
 		q.maxCrashes = defaultMaxCrashes
 	}
@@ -93,7 +93,7 @@ func (q *Queue) readTasks(tx *store.Tx) (broken [][]byte) {
 	return broken
 }
 
-// readDead counts the dead letters and what was put aside.
+// readDead counts the dead letters, what they take, and what was put aside.
 func (q *Queue) readDead() error {
 	var broken bool
 	err := q.store.View(func(tx *store.Tx) error {
@@ -119,6 +119,8 @@ func (q *Queue) readDead() error {
 			q.index.kind(kind).dead++
 			return true
 		})
+		q.share = share{limit: q.share.limit}
+		q.ScanDead(tx, 0, func(d Dead, _ error) bool { q.share.weigh(d, 1); return true })
 		q.damaged = len(collect(tx, damaged, func(_, _ []byte, _ error) bool { return true }))
 		return nil
 	})

@@ -39,6 +39,9 @@ type Options struct {
 	// MaxWait is how far in the future a task can be due. What Open finds due later
 	// was put by a clock that was ahead, and is due after MaxWait. 0 = no limit.
 	MaxWait time.Duration
+
+	// MaxDead is how many bytes dead letters can take. 0 = no limit.
+	MaxDead int64
 }
 
 // Queue is an open queue. All methods may be called by any goroutine; those with
@@ -63,12 +66,14 @@ type Queue struct {
 	unborn  map[uint64]struct{} // cancelled before they were committed
 	lastID  uint64              // of what was committed
 	damaged int                 // records in the bucket damaged
+	share   share               // that dead letters have of the store
 }
 
 // Stats are numbers about the queue.
 type Stats struct {
 	Kinds   map[string]KindStats
 	Damaged int // records that were put aside because they cannot be read
+	Bare    int // how often a dead letter was counted without what it was about
 }
 
 // KindStats are numbers about the tasks of one kind. Dead letters whose kind is
@@ -84,7 +89,7 @@ type KindStats struct {
 func (q *Queue) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	s := Stats{Kinds: make(map[string]KindStats, len(q.index.kinds)), Damaged: q.damaged}
+	s := Stats{Kinds: make(map[string]KindStats, len(q.index.kinds)), Damaged: q.damaged, Bare: q.share.bare}
 	for name, k := range q.index.kinds {
 		stats := KindStats{Waiting: k.waiting, InFlight: k.inFlight, Dead: k.dead}
 		if k.oldest != nil {
