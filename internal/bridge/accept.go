@@ -64,6 +64,9 @@ func (b *Bridge) room() error {
 }
 
 func busy(err error) error {
+	if errors.Is(err, queue.ErrShare) {
+		return fmt.Errorf("%w: an alert of it cannot be mapped, and dead letters like it fill their share of the store; see cocbridge dead list, then mend the cause and replay or drop them: %w", receivers.ErrBusy, err)
+	}
 	if errors.Is(err, store.ErrFull) {
 		return fmt.Errorf("%w: the store is full, or has no room for so much at once, see store.max_size", receivers.ErrBusy)
 	}

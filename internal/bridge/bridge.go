@@ -32,7 +32,8 @@ const (
 	// maxCrashes is how often a task may be in flight when the process dies
 	// before it is suspected to be the cause.
 	maxCrashes = 3
-	// deadShare is the part of the store that dead letters can take.
+	// deadShare is the part of the store that dead letters may take of alerts that
+	// cannot be mapped.
 	deadShare = 4
 	// longWait is longer than any pause before a task that COC or our defaults ask for.
 	longWait = time.Hour

@@ -33,18 +33,8 @@ func (o operations) deadLetterOf(d buriedLetter, full bool) admin.DeadLetter {
 	}
 	t := o.taskOf(d.Item, full)
 	t.State = ""
-	out := admin.DeadLetter{ID: d.ID, Cause: d.Cause.Code, Detail: d.Cause.Detail, First: d.First, Last: d.Last, Count: d.Count, Task: t}
-	if bare(d.Item) {
-		out.Detail += "; " + notKept
-	}
-	return out
+	return admin.DeadLetter{ID: d.ID, Cause: d.Cause.Code, Detail: d.Cause.Detail, First: d.First, Last: d.Last, Count: d.Count, Task: t}
 }
-
-// notKept is said of a dead letter that only counts: those before it fill the share
-// that their source has of the store, or its task was damaged.
-const notKept = "what it was about is not kept"
-
-func bare(it queue.Item) bool { return len(it.Payload) == 0 }
 
 // eachDead visits the chosen dead letters outside of any transaction.
 func (o operations) eachDead(ctx context.Context, s admin.Select, visit func(buriedLetter) error) error {
@@ -211,13 +201,12 @@ func (o operations) dropAll(tx *store.Tx, ids []uint64, detail string) (outcomes
 }
 
 // noteOf is where it is written down that the task's dead letter was dropped: a
-// run's with the alarm that it answers, a ticket's nowhere, as it may have many, nor
-// that of what nobody knows.
+// run's with the alarm that it answers, a ticket's nowhere, as it may have many.
 func noteOf(it queue.Item) (alarmID, event string) {
-	switch kind := task.Kind(it.Kind); {
-	case kind == task.Incident, bare(it):
+	switch task.Kind(it.Kind) {
+	case task.Incident:
 		return "", ""
-	case kind == task.Script, kind == task.Job:
+	case task.Script, task.Job:
 		if alarmID := aboutAlarm(it); alarmID != it.Lane {
 			return alarmID, ledger.EventDropped
 		}

@@ -113,7 +113,6 @@ var (
 	tasksDesc   = prometheus.NewDesc("cocbridge_tasks", "Tasks in the queue, by kind and state.", []string{"kind", "state"}, nil)
 	oldestDesc  = prometheus.NewDesc("cocbridge_oldest_task_age_seconds", "Age of the oldest task that waits, by kind; 0 = none.", []string{"kind"}, nil)
 	deadDesc    = prometheus.NewDesc("cocbridge_dead_letters", "Dead letters that wait for an operator, by kind.", []string{"kind"}, nil)
-	bareDesc    = prometheus.NewDesc("cocbridge_dead_letters_without_content", "How often something became a dead letter beyond the share that its source has of the store, so that only the cause is kept.", nil, nil)
 	damagedDesc = prometheus.NewDesc("cocbridge_damaged_records", "Records that could not be read and were put aside.", nil, nil)
 	sizeDesc    = prometheus.NewDesc("cocbridge_store_size_bytes", "Size of the store's file.", nil, nil)
 	usedDesc    = prometheus.NewDesc("cocbridge_store_used_bytes", "What of the store's file is in use; intake stops at 85 % of the maximum.", nil, nil)
@@ -140,7 +139,6 @@ func (o *observer) Collect(ch chan<- prometheus.Metric) {
 	}
 	q := o.b.queueStats()
 	gauge(damagedDesc, float64(q.Damaged))
-	gauge(bareDesc, float64(q.Bare))
 	for kind, k := range q.Kinds {
 		if kind == damagedKind {
 			kind = "unknown"

@@ -94,10 +94,6 @@ func (p *replay) refuse(result, detail string) {
 // plan decides what the dead letter would become, by today's configuration.
 func (l *live) plan(d buriedLetter, remap bool) (p replay) {
 	p.dead = d
-	if d.err == nil && bare(d.Item) {
-		p.refuse(admin.Unusable, notKept)
-		return p
-	}
 	var err error
 	if p.task, err = task.Decode(d.Item.Payload); d.err != nil || err != nil {
 		p.refuse(admin.Unusable, errors.Join(d.err, err).Error())

@@ -30,10 +30,10 @@ type Cause struct {
 }
 
 // Dead is a dead letter. There is one per lane, kind and code; a repeat keeps its
-// ID and First. One without a payload tells only that there were some, see share.
+// ID and First.
 type Dead struct {
 	ID    uint64
-	Item  Item  // the newest for which there was room
+	Item  Item  // the newest
 	Cause Cause // the newest
 	First time.Time
 	Last  time.Time
@@ -41,7 +41,8 @@ type Dead struct {
 }
 
 // BuryNew makes a dead letter of something that never was a task. It gets the id
-// that a task would have got, which says what is older.
+// that a task would have got, which says what is older. ErrShare says that the dead
+// letters of its source are too many for another one.
 func (q *Queue) BuryNew(tx *store.Tx, it Item, c Cause) (id uint64, err error) {
 	if err := checkLane(it); err != nil {
 		return 0, err
@@ -50,7 +51,7 @@ func (q *Queue) BuryNew(tx *store.Tx, it Item, c Cause) (id uint64, err error) {
 	if it.ID, err = q.nextID(tx); err != nil {
 		return 0, err
 	}
-	return it.ID, q.bury(tx, it, c)
+	return it.ID, q.buryIf(tx, it, c, q.room)
 }
 
 // Dead returns the dead letter, or ErrNoDead.
@@ -109,14 +110,29 @@ func (q *Queue) dropKey(tx *store.Tx, key []byte) error {
 
 // bury writes a dead letter for the item, in place of an earlier one like it.
 func (q *Queue) bury(tx *store.Tx, it Item, c Cause) error {
+	return q.buryIf(tx, it, c, func(Dead) error { return nil })
+}
+
+// room says whether there is some for a new dead letter.
+func (q *Queue) room(d Dead) (err error) {
+	q.locked(func() { err = q.share.takes(d) })()
+	return err
+}
+
+// buryIf asks allow about a dead letter that has none before it.
+func (q *Queue) buryIf(tx *store.Tx, it Item, c Cause, allow func(Dead) error) error {
+	now := instant(nanos(q.now()))
 	c.Detail = cut(c.Detail)
 	before, err := q.earlier(tx, deadKey(it.Lane, it.Kind, c.Code))
 	if err != nil {
 		return err
 	}
-	after, fits := q.fitting(before, it, c)
-	if !fits {
-		return q.bury(tx, summary(it), c)
+	after := Dead{ID: before.ID, Item: it, Cause: c, First: before.First, Last: now, Count: before.Count + 1}
+	if before.Count == 0 {
+		after.First = now
+		if err := allow(after); err != nil {
+			return err
+		}
 	}
 	return q.putDead(tx, before, after)
 }

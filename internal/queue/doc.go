@@ -5,8 +5,7 @@
 // task is not due waits as a whole and holds back no other. Every change of a task
 // is one transaction of the store together with whatever else belongs to it, and
 // memory follows only what is committed. What cannot go on becomes a dead letter:
-// nothing that was accepted ever disappears, damaged records included; of what one
-// source buries beyond its share of the store only cause and number are kept. A task that
+// nothing that was accepted ever disappears, damaged records included. A task that
 // was in flight at several crashes of the process is taken out of the way.
 //
 // On disk (all keys of tasks, payloads and dead are ids, 8 bytes, big-endian):

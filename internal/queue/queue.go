@@ -40,7 +40,7 @@ type Options struct {
 	// was put by a clock that was ahead, and is due after MaxWait. 0 = no limit.
 	MaxWait time.Duration
 
-	// MaxDead is how many bytes dead letters can take. 0 = no limit.
+	// MaxDead is how many bytes the dead letters of BuryNew can take. 0 = no limit.
 	MaxDead int64
 }
 
@@ -73,7 +73,6 @@ type Queue struct {
 type Stats struct {
 	Kinds   map[string]KindStats
 	Damaged int // records that were put aside because they cannot be read
-	Bare    int // how often a dead letter was counted without what it was about
 }
 
 // KindStats are numbers about the tasks of one kind. Dead letters whose kind is
@@ -89,7 +88,7 @@ type KindStats struct {
 func (q *Queue) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	s := Stats{Kinds: make(map[string]KindStats, len(q.index.kinds)), Damaged: q.damaged, Bare: q.share.bare}
+	s := Stats{Kinds: make(map[string]KindStats, len(q.index.kinds)), Damaged: q.damaged}
 	for name, k := range q.index.kinds {
 		stats := KindStats{Waiting: k.waiting, InFlight: k.inFlight, Dead: k.dead}
 		if k.oldest != nil {
