@@ -96,7 +96,11 @@ func runDemo(ctx context.Context, d demoParts) error {
 		ctx, cancel := context.WithCancel(ctx)
 		parts.Add(func() error { return part(ctx) }, func(error) { cancel() })
 	}
-	return parts.Run()
+	err := parts.Run()
+	if ctx.Err() != nil && errors.Is(err, coctest.ErrClosed) { // the simulation has heard of the end before who waits for it
+		return nil
+	}
+	return err
 }
 
 // show sends the samples, prints what arrives, and waits for the user's own.
