@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/model"
 	"go.uber.org/zap"
 
 	"github.com/cocbridge/cocbridge/internal/alert"
@@ -100,12 +99,12 @@ func (l *life) View(f func(*store.Tx) error) error { return l.store.View(f) }
 // COC as incidents see it: a kill may come before and after each call.
 
 func (l *life) CreateIncident(ctx context.Context, in coc.NewIncident) (num, id string, err error) {
-	l.call(func() { num, id, err = l.client.CreateIncident(ctx, in) })
+	l.call(func() { num, id, err = l.client.CreateIncident(l.sim.Impatient(ctx), in) })
 	return num, id, err
 }
 
 func (l *life) HandleIncident(ctx context.Context, a coc.IncidentAction) (id string, err error) {
-	l.call(func() { id, err = l.client.HandleIncident(ctx, a) })
+	l.call(func() { id, err = l.client.HandleIncident(l.sim.Impatient(ctx), a) })
 	return id, err
 }
 
@@ -312,9 +311,6 @@ func newLife(t *testing.T, fault coctest.Fault) *life {
 	cfg := coc.DefaultConfig()
 	cfg.Endpoint, cfg.ProjectID, cfg.Auth.AccessKey, cfg.Auth.SecretKey = srv.URL, "p", "AK", "SK"
 	cfg.RateLimits = coc.RateLimits{Tickets: 1e6, Execute: 1, Reads: 1e6}
-	if fault.Do == coctest.Hang {
-		cfg.Timeouts.Ticket = model.Duration(200 * time.Millisecond)
-	}
 	var err error
 	l.client, err = coc.New(cfg, coc.Options{Now: l.clock.Now})
 	must(t, err)

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/model"
 	"go.uber.org/zap"
 
 	"github.com/cocbridge/cocbridge/internal/alert"
@@ -115,7 +114,7 @@ func (l *life) ExecuteScript(ctx context.Context, r coc.Run) (order, id string, 
 		l.sim.Inject(l.fault)
 		defer l.sim.ClearFaults()
 	}
-	order, id, err = l.Client.ExecuteScript(ctx, r)
+	order, id, err = l.Client.ExecuteScript(l.sim.Impatient(ctx), r)
 	if e := new(coc.Error); errors.As(err, &e) && !e.Sent {
 		l.calls-- // a slow machine: not one byte has left
 	}
@@ -416,9 +415,6 @@ func newLife(t *testing.T, o coctest.Options, change func(*life)) *life {
 	cfg.RateLimits = coc.RateLimits{Tickets: 1e6, Execute: 1e6, Reads: 1e6}
 	if change != nil {
 		change(l)
-	}
-	if l.fault.Do == coctest.Hang {
-		cfg.Timeouts.Execute = model.Duration(100 * time.Millisecond)
 	}
 	var err error
 	l.Client, err = coc.New(cfg, coc.Options{Now: l.at})

@@ -238,6 +238,17 @@ func TestFault_Hang(t *testing.T) {
 			t.Errorf("error: %v", err)
 		}
 	})
+	t.Run("is the deadline of who is impatient", func(t *testing.T) {
+		r := start(t, coctest.Options{})
+		ctx := r.Impatient(t.Context())
+		if _, err := r.try(r.request(alarmJSON()).WithContext(ctx)); err != nil || ctx.Err() != nil {
+			t.Fatalf("without a fault: %v, %v", err, ctx.Err())
+		}
+		r.Inject(fault(t, "hang-after"))
+		if _, err := r.try(r.request(alarmJSON()).WithContext(ctx)); !errors.Is(err, context.DeadlineExceeded) || r.Requests().Accepted != 2 {
+			t.Errorf("error: %v, %d accepted", err, r.Requests().Accepted)
+		}
+	})
 	t.Run("ends without an answer when the server is closed", func(t *testing.T) {
 		r, _, done := hanging(t, "hang-before")
 		r.Close()

@@ -123,6 +123,9 @@ func reset(w http.ResponseWriter) {
 }
 
 func (s *Server) hang(r *http.Request) {
+	s.mu.Lock()
+	give(&s.hangs)
+	s.mu.Unlock()
 	select {
 	case <-r.Context().Done():
 	case <-s.closed:

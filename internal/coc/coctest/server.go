@@ -107,6 +107,7 @@ type Server struct {
 	book   *book
 	faults []*pending
 	news   chan struct{} // closed at the next change; nil while nobody waits
+	hangs  chan struct{} // closed when the next request hangs; likewise
 
 	// Who is known to COC and IAM; Reset leaves it.
 	signers        map[string]*knownKey // by access key
@@ -297,19 +298,50 @@ func (s *Server) Wait(ctx context.Context, holds func(s *Server) bool) error {
 func (s *Server) nextNews() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.news == nil {
-		s.news = make(chan struct{})
+	return next(&s.news)
+}
+
+func next(signal *chan struct{}) <-chan struct{} {
+	if *signal == nil {
+		*signal = make(chan struct{})
 	}
-	return s.news
+	return *signal
+}
+
+func give(signal *chan struct{}) {
+	if *signal != nil {
+		close(*signal)
+		*signal = nil
+	}
+}
+
+// Impatient returns a context whose deadline has come as soon as a request hangs, and
+// that ends by nothing else: who tests what follows need not wait for a real deadline,
+// which a slow machine may meet too early.
+func (s *Server) Impatient(ctx context.Context) context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return impatient{ctx, next(&s.hangs)}
+}
+
+type impatient struct {
+	context.Context
+	over <-chan struct{}
+}
+
+func (i impatient) Done() <-chan struct{} { return i.over }
+
+func (i impatient) Err() error {
+	select {
+	case <-i.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
 }
 
 // changed wakes those who wait. The caller holds mu.
-func (s *Server) changed() {
-	if s.news != nil {
-		close(s.news)
-		s.news = nil
-	}
-}
+func (s *Server) changed() { give(&s.news) }
 
 // Reset makes the server as new: events, counts, violations and faults are
 // gone, numbering starts again. Who is known stays, tokens included.
