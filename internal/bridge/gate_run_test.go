@@ -17,8 +17,8 @@ func TestScript_opensTheGateAgain(t *testing.T) {
 	closed := func() bool {
 		return r.metric("cocbridge_gate_closed", "integration", "coc/tickets", "cause", "down") == 1
 	}
-	r.until("the gate is closed", func() bool { r.advance(time.Second); return closed() })
+	r.until("the gate is closed", func() bool { r.tick(time.Second); return closed() })
 	r.sim.ClearFaults()
-	r.until("the gate is open", func() bool { r.advance(time.Second); return !closed() })
+	r.until("the gate is open", func() bool { r.tick(time.Second); return !closed() })
 	r.runsEnded("succeeded", 3)
 }
