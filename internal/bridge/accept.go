@@ -40,7 +40,9 @@ func (b *Bridge) acceptUnder(l *live) receivers.Accept {
 			return err
 		})
 		if err != nil {
-			b.hears.turnedAway(b.o.Now())
+			if full := b.room(); full != nil {
+				return full
+			}
 			return busy(err)
 		}
 		b.metrics.accepted(seen)

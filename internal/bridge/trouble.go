@@ -294,7 +294,7 @@ func (b *Bridge) gateConditions() (all []condition) {
 func (b *Bridge) gateCondition(g gateState) condition {
 	c := condition{name: troubleGate, subject: g.Integration}
 	if g.Cause == "" {
-		c.doubt, c.text = !g.Proven, fmt.Sprintf("the gate of integration %s was closed, and COC has taken nothing by it since", g.Integration)
+		c.doubt, c.text = !g.Proven, fmt.Sprintf("the gate of integration %s was closed, and COC has not answered by it since", g.Integration)
 		return c
 	}
 	c.holds = b.o.Now().Sub(g.Since) > gatePatience

@@ -243,11 +243,12 @@ func (f *Forwarder) note(item queue.Item, err error) (view gateView) {
 		}
 		view.closed = g.cause != ""
 		f.o.Metrics.rate(item.Gate, g.perSecond())
+		f.opened(item.Gate, view.opened)
 	})
-	f.opened(item.Gate, view.opened)
 	return view
 }
 
+// opened tells of a gate under its lock, as shut does: the last word is the true one.
 func (f *Forwarder) opened(integration string, news bool) {
 	if news {
 		f.o.Metrics.gate(integration, "")

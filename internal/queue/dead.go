@@ -38,6 +38,8 @@ type Dead struct {
 	First time.Time
 	Last  time.Time
 	Count int
+
+	Untried bool // the newest never was a task
 }
 
 // BuryNew makes a dead letter of something that never was a task. It gets the id
@@ -48,10 +50,22 @@ func (q *Queue) BuryNew(tx *store.Tx, it Item, c Cause) (id uint64, err error) {
 		return 0, err
 	}
 	it = q.complete(it)
+	c.Detail = cut(c.Detail)
+	before, err := q.earlier(tx, deadKey(it.Lane, it.Kind, c.Code))
+	if err != nil {
+		return 0, err
+	}
+	if before.Count == 0 {
+		if err := q.room(Dead{Item: it, Cause: c, Count: 1, Untried: true}); err != nil {
+			return 0, err
+		}
+	}
 	if it.ID, err = q.nextID(tx); err != nil {
 		return 0, err
 	}
-	return it.ID, q.buryIf(tx, it, c, q.room)
+	after := before.again(it, c, q.now())
+	after.Untried = true
+	return it.ID, q.putDead(tx, before, after)
 }
 
 // Dead returns the dead letter, or ErrNoDead.
@@ -110,31 +124,29 @@ func (q *Queue) dropKey(tx *store.Tx, key []byte) error {
 
 // bury writes a dead letter for the item, in place of an earlier one like it.
 func (q *Queue) bury(tx *store.Tx, it Item, c Cause) error {
-	return q.buryIf(tx, it, c, func(Dead) error { return nil })
+	c.Detail = cut(c.Detail)
+	before, err := q.earlier(tx, deadKey(it.Lane, it.Kind, c.Code))
+	if err != nil {
+		return err
+	}
+	return q.putDead(tx, before, before.again(it, c, q.now()))
+}
+
+// again is the dead letter after one more like it.
+func (d Dead) again(it Item, c Cause, now time.Time) Dead {
+	now = instant(nanos(now))
+	if d.Count == 0 {
+		d.First = now
+	}
+	d.Item, d.Cause, d.Last, d.Untried = it, c, now, false
+	d.Count++
+	return d
 }
 
 // room says whether there is some for a new dead letter.
 func (q *Queue) room(d Dead) (err error) {
 	q.locked(func() { err = q.share.takes(d) })()
 	return err
-}
-
-// buryIf asks allow about a dead letter that has none before it.
-func (q *Queue) buryIf(tx *store.Tx, it Item, c Cause, allow func(Dead) error) error {
-	now := instant(nanos(q.now()))
-	c.Detail = cut(c.Detail)
-	before, err := q.earlier(tx, deadKey(it.Lane, it.Kind, c.Code))
-	if err != nil {
-		return err
-	}
-	after := Dead{ID: before.ID, Item: it, Cause: c, First: before.First, Last: now, Count: before.Count + 1}
-	if before.Count == 0 {
-		after.First = now
-		if err := allow(after); err != nil {
-			return err
-		}
-	}
-	return q.putDead(tx, before, after)
 }
 
 func (q *Queue) putDead(tx *store.Tx, before, after Dead) (err error) {
@@ -230,13 +242,20 @@ func findDeadKey(tx *store.Tx, id uint64) (found []byte) {
 	return found
 }
 
-// A dead letter on disk, version 1:
+// A dead letter on disk, version 1, or 2 if it never was a task:
 //
-//	| 1 | state of the task, as in tasks | its id | payload | code | detail | first | last | count |
-const deadVersion = 1
+//	| 1 or 2 | state of the task, as in tasks | its id | payload | code | detail | first | last | count |
+const (
+	deadVersion    = 1
+	untriedVersion = 2
+)
 
 func encodeDead(d Dead) []byte {
-	b := append(make([]byte, 0, 256+len(d.Item.Payload)), deadVersion)
+	version := byte(deadVersion)
+	if d.Untried {
+		version = untriedVersion
+	}
+	b := append(make([]byte, 0, 256+len(d.Item.Payload)), version)
 	b = store.AppendText(b, encodeItem(d.Item))
 	b = binary.AppendUvarint(b, d.Item.ID)
 	b = store.AppendText(b, d.Item.Payload)
@@ -250,12 +269,13 @@ func encodeDead(d Dead) []byte {
 // decodeDead keeps parts of the record.
 func decodeDead(id uint64, record []byte) (Dead, error) {
 	r := store.ReadForm(record)
-	if r.Byte() != deadVersion {
+	version := r.Byte()
+	if version != deadVersion && version != untriedVersion {
 		return Dead{ID: id}, store.ErrForm
 	}
 	it, err := decodeItem(r.Bytes())
 	it.ID, it.Payload = r.Uvarint(), nonEmpty(r.Bytes())
-	d := Dead{ID: id, Item: it, Cause: Cause{Code: r.Text(), Detail: r.Text()}}
+	d := Dead{ID: id, Item: it, Cause: Cause{Code: r.Text(), Detail: r.Text()}, Untried: version == untriedVersion}
 	d.First, d.Last, d.Count = instant(r.Varint()), instant(r.Varint()), int(r.Uvarint())
 	if err := errors.Join(err, r.End()); err != nil {
 		return Dead{ID: id}, store.ErrForm

@@ -288,19 +288,20 @@ func (m *model) buryNew() {
 	it, c := m.newItem(), m.cause()
 	m.update(func(tx *store.Tx) (err error) { it.ID, err = m.real.Queue.BuryNew(tx, it, c); return err })
 	m.gotID(it)
-	m.wasBuried(it, c)
+	m.wasBuried(it, c).Untried = true
 }
 
-func (m *model) wasBuried(it queue.Item, c queue.Cause) {
+func (m *model) wasBuried(it queue.Item, c queue.Cause) *queue.Dead {
 	now := time.Now().UTC()
 	for i := range m.dead {
 		if d := &m.dead[i]; d.Item.Lane == it.Lane && d.Item.Kind == it.Kind && d.Cause.Code == c.Code {
-			d.Item, d.Cause, d.Last, d.Count = it, c, now, d.Count+1
-			return
+			d.Item, d.Cause, d.Last, d.Count, d.Untried = it, c, now, d.Count+1, false
+			return d
 		}
 	}
 	m.deadID++
 	m.dead = append(m.dead, queue.Dead{ID: m.deadID, Item: it, Cause: c, First: now, Last: now, Count: 1})
+	return &m.dead[len(m.dead)-1]
 }
 
 func (m *model) replay() {

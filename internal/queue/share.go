@@ -10,10 +10,10 @@ import (
 // ErrShare means that the dead letters of a source fill its share of the store.
 var ErrShare = errors.New("queue: the dead letters of the source fill its share of the store")
 
-// share is what dead letters take of the store. They are kept until a person acts, so
-// without a bound one source's poison would fill it and stop the intake of all. A
-// source may take as much as is left to the others: each finds some room in the end.
-// What was accepted before is kept whatever it takes.
+// share is what dead letters that never were tasks take of the store. They are kept
+// until a person acts, so without a bound one source's poison would fill it and stop
+// the intake of all. A source may take as much as is left to the others: each finds
+// some room in the end. What had been a task is kept whatever it takes, and does not count.
 type share struct {
 	limit int64 // bytes; 0 = none
 	all   int64
@@ -40,9 +40,9 @@ func (s *share) weigh(d Dead, sign int) {
 	}
 }
 
-// weight is about what the dead letter takes of the store.
+// weight is about what the dead letter takes of the share.
 func (d Dead) weight() int64 {
-	if d.Count == 0 { // there is none, or nothing is known of it
+	if d.Count == 0 || !d.Untried { // there is none, or it was a task
 		return 0
 	}
 	const fixed = 256

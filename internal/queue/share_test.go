@@ -64,22 +64,22 @@ func TestBuryNew_withinTheShareOfItsSource(t *testing.T) {
 	}
 }
 
-// A repeat takes the place of the one before it, and a task that was accepted is
-// kept in any case.
+// A repeat takes the place of the one before it. A task that was accepted is kept in
+// any case, and takes no room from what was not.
 func TestBury_isNeverRefusedWhatWasAccepted(t *testing.T) {
-	g := grave{openAt(t, t.TempDir(), queue.Options{MaxDead: 4 << 10}), t}
+	g := grave{openAt(t, t.TempDir(), queue.Options{MaxDead: 8 << 10}), t}
 	n := g.fill("storm")
 	if err := g.bury("storm", "storm-0", 3000); err != nil {
 		t.Errorf("a repeat: %v", err)
 	}
 	err := g.Store.Update(t.Context(), func(tx *store.Tx) error {
-		_, err := g.Queue.Put(tx, queue.Item{Lane: "task", Kind: "k", Source: "storm", Payload: make([]byte, 8<<10)})
+		_, err := g.Queue.Put(tx, queue.Item{Lane: "task", Kind: "k", Pool: "p", Source: "storm", Payload: make([]byte, 16<<10)})
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := g.Queue.Take(t.Context(), "")
+	l, err := g.Queue.Take(t.Context(), "p")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +88,10 @@ func TestBury_isNeverRefusedWhatWasAccepted(t *testing.T) {
 	}
 	if got := len(g.dead()); got != n+1 {
 		t.Errorf("%d dead letters, want %d", got, n+1)
+	}
+	g.Reopen(false)
+	if n := g.fill("other"); n == 0 {
+		t.Error("it takes the room of another source")
 	}
 }
 
