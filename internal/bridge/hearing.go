@@ -8,12 +8,12 @@ import (
 )
 
 // hearing knows when each receiver last got a message that it could read, and when
-// somebody was last turned away: who is, is not silent.
+// the store last took nothing in: who is turned away then is not silent.
 type hearing struct {
 	mu   sync.Mutex
 	last map[string]time.Time // by receiver; before the first message, since when it listens
 	any  map[string]bool      // there was a message
-	open time.Time            // since when nobody was turned away
+	open time.Time            // since when the store takes in what comes
 }
 
 // listen begins to count the silence of receivers that are new, and forgets
@@ -55,14 +55,15 @@ func (h *hearing) silentSince(receiver string) time.Time {
 	return since
 }
 
-// turnedAway notes that no message is taken in now, or that one was not.
+// turnedAway notes that the store takes nothing in now. What is refused for a reason
+// of its own, such as a full share of dead letters, says nothing about the others.
 func (h *hearing) turnedAway(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.open = now
 }
 
-// openSince is since when everybody who spoke was heard.
+// openSince is since when the store takes in what comes.
 func (h *hearing) openSince() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -233,7 +233,7 @@ type GateState struct {
 	Cause       string    // of its being closed: auth, config or down; empty = open
 	Since       time.Time // when it was closed
 	Problem     string    // the last answer that closed it
-	Proven      bool      // COC has answered well since it was last closed, or since the start: open alone may mean that nobody has tried
+	Proven      bool      // COC has answered, and not about us, since it was last closed, or since the start: open alone may mean that nobody has tried
 	PerSecond   float64   // alarms at most, lowered after a 429; +Inf = no limit
 }
 

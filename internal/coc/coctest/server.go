@@ -329,8 +329,10 @@ type impatient struct {
 	over <-chan struct{}
 }
 
+// Done implements context.Context.
 func (i impatient) Done() <-chan struct{} { return i.over }
 
+// Err implements context.Context.
 func (i impatient) Err() error {
 	select {
 	case <-i.over:
